@@ -1,0 +1,128 @@
+package xmppclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	// stable is how long a session must have lasted for its end to count as a
+	// new trouble, and not as one more failure to connect.
+	stable = time.Minute
+
+	// dialTimeout bounds the connecting of TCP.
+	dialTimeout = 10 * time.Second
+)
+
+// A Client keeps one account logged in. All of its methods may be called from
+// any goroutine; those that make a request wait for its answer, and must not
+// be called from Config.OnEvent.
+type Client struct {
+	cfg      Config // static after New, as are the next four
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	resolver *net.Resolver
+	slots    chan struct{} // has one element for each request that is under way
+	wake     chan struct{} // has one element when queued grew
+
+	maxEvent atomic.Int64
+
+	mu       sync.Mutex // guards the following fields
+	session  *session   // nil while there is none
+	subs     map[Node]*subscription
+	services map[string]int // how many subs each service has
+	fresh    []Node         // to be subscribed or unsubscribed, because someone asked
+	renewals []Node         // the same, because time passed or the session is new
+}
+
+// New returns a Client, or says what is wrong with cfg. It does no I/O.
+func New(cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		cfg:      cfg,
+		dial:     (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		resolver: net.DefaultResolver,
+		slots:    make(chan struct{}, maxRequests),
+		wake:     make(chan struct{}, 1),
+		subs:     make(map[Node]*subscription),
+		services: make(map[string]int),
+	}, nil
+}
+
+// SetMaxEvent bounds the payload of one item to n bytes from now on; 0, which
+// is the default, leaves it at what one stanza may have, 16 MiB. The payload
+// of an item over the limit is dropped, and its Err set.
+func (c *Client) SetMaxEvent(n int) { c.maxEvent.Store(int64(n)) }
+
+// Run logs in, and again whenever the session ends, until ctx ends; then it
+// unsubscribes, logs out, and returns when all that it started has ended,
+// which takes a few seconds at most. It must be called once.
+func (c *Client) Run(ctx context.Context) {
+	quick := &backoff.ExponentialBackOff{InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 30 * time.Second}
+	// Neither a wrong password nor somebody else with our resource goes away
+	// by trying often; servers ban for the one and we would fight for the other.
+	slow := &backoff.ExponentialBackOff{InitialInterval: 30 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Minute}
+	report := c.linkReporter()
+	for {
+		began := time.Now()
+		err := c.runSession(ctx, report)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > stable {
+			quick.Reset()
+			slow.Reset()
+		}
+		state, wait := Down, quick
+		if errors.Is(err, ErrRejected) {
+			state, wait = Rejected, slow
+		} else if isConflict(err) {
+			wait = slow
+		}
+		report(state, err)
+		if sleep(ctx, wait.NextBackOff()) != nil {
+			return
+		}
+	}
+}
+
+// linkReporter returns a function that calls OnLink unless it would say what
+// it said the last time.
+func (c *Client) linkReporter() func(Link, error) {
+	var last string
+	return func(l Link, err error) {
+		if now := fmt.Sprint(l, err); now != last {
+			last = now
+			c.cfg.OnLink(l, err)
+		}
+	}
+}
+
+// runSession logs in and serves the session until it ends, and returns why it
+// did.
+func (c *Client) runSession(ctx context.Context, report func(Link, error)) error {
+	s, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, func() { report(Up, nil) })
+}
+
+// current returns the session, or an error if there is none.
+func (c *Client) current() (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session == nil {
+		return nil, ErrDisconnected
+	}
+	return c.session, nil
+}

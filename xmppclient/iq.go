@@ -1,0 +1,193 @@
+package xmppclient
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// requestTimeout is how long a service may take to answer. Servers that
+	// throttle us answer within, since few requests are under way at a time.
+	requestTimeout = 10 * time.Second
+	// maxRequests are under way at a time: what a server reads ahead of a
+	// request delays its answer.
+	maxRequests = 16
+)
+
+// A request is an IQ of ours that waits for its reply.
+type request struct {
+	to     string
+	decode func(*reader) error // reads the result, on the reading goroutine; nil: nothing to read
+	done   chan error          // has room for one
+}
+
+// requests are the IQs of one session that wait for their replies.
+type requests struct {
+	mu    sync.Mutex // guards the following fields
+	open  map[string]*request
+	ended bool
+}
+
+// newID returns an id for a stanza that nobody can guess.
+func newID() string { return rand.Text() }
+
+func (rs *requests) add(id string, rq *request) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if !rs.ended {
+		rs.open[id] = rq
+	}
+	return !rs.ended
+}
+
+// take returns and forgets the request that a reply answers: one with its id,
+// sent to where the reply comes from (RFC 6120 §8.1.2.1). It returns nil if
+// there is none, as when the reply comes too late.
+func (rs *requests) take(id, from string) *request {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rq := rs.open[id]
+	if rq == nil || !sameJID(rq.to, from) {
+		return nil
+	}
+	delete(rs.open, id)
+	return rq
+}
+
+func (rs *requests) forget(id string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	delete(rs.open, id)
+}
+
+// end fails all requests, those to come included.
+func (rs *requests) end() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.ended = true
+	for _, rq := range rs.open {
+		rq.done <- ErrDisconnected
+	}
+	clear(rs.open)
+}
+
+// sameJID compares JIDs in whatever way they are spelled.
+func sameJID(a, b string) bool {
+	if a == b {
+		return true
+	}
+	ja, errA := jid.Parse(a)
+	jb, errB := jid.Parse(b)
+	return errA == nil && errB == nil && ja.Equal(jb)
+}
+
+// request sends an IQ of the type ("get" or "set") to a service and waits for
+// the reply. decode, which may be nil, is called with a result's inside open.
+// It must not be called on the goroutine that reads the stream.
+func (s *session) request(ctx context.Context, typ, to, payload string, decode func(*reader) error) error {
+	select {
+	case s.client.slots <- struct{}{}:
+		defer func() { <-s.client.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, ErrTimeout)
+	defer cancel()
+	id, rq := newID(), &request{to: to, decode: decode, done: make(chan error, 1)}
+	if !s.requests.add(id, rq) {
+		return ErrDisconnected
+	}
+	defer s.requests.forget(id)
+	if err := s.send(typ, id, to, payload); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+	}
+	select {
+	case err := <-rq.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// send sends an IQ whose reply nobody waits for.
+func (s *session) send(typ, id, to, payload string) error {
+	_, err := s.link.Write([]byte("<iq type='" + typ + "' id='" + id + "' to='" + escape(to) + "'>" + payload + "</iq>"))
+	return err
+}
+
+// pubsub returns a pubsub element with one child, given by its name, its
+// attributes and what is in it.
+func pubsub(name string, attrs [][2]string, inside string) string {
+	b := []byte("<pubsub xmlns='" + nsPubSub + "'><" + name)
+	for _, a := range attrs {
+		b = append(append(append(b, ' '), a[0]...), "='"...)
+		b = append(appendAttr(b, a[1]), '\'')
+	}
+	return string(b) + ">" + inside + "</" + name + "></pubsub>"
+}
+
+// reply reads the result or error that is open in r to its end, and hands it
+// to the request that it answers.
+func (s *session) reply(r *reader, start xml.StartElement) error {
+	rq := s.requests.take(attr(start, "id"), attr(start, "from"))
+	if rq == nil {
+		return r.skip(-1)
+	}
+	err, broken := rq.read(r, start)
+	if broken != nil {
+		err = ErrDisconnected
+	}
+	rq.done <- err
+	return broken
+}
+
+// read returns the outcome of the request, and why the stream is broken if it
+// is.
+func (rq *request) read(r *reader, start xml.StartElement) (outcome, broken error) {
+	if attr(start, "type") == "error" {
+		e := &Error{}
+		if broken := r.child(start.Name.Space, "error", func(start xml.StartElement) error {
+			return e.decode(r, start)
+		}); broken != nil {
+			return nil, broken
+		}
+		return e, nil
+	}
+	if rq.decode == nil {
+		return nil, r.skip(-1)
+	}
+	err := rq.decode(r)
+	if errors.Is(err, errNoResult) {
+		return err, r.skip(-1)
+	}
+	return nil, err
+}
+
+// errNoResult means that a result lacks what it must have. It is the one error
+// that a decode function may make itself; all others are the stream's.
+var errNoResult = errors.New("the answer makes no sense")
+
+// decode reads the error element that is open in r (RFC 6120 §8.3).
+func (e *Error) decode(r *reader, start xml.StartElement) error {
+	e.Type, e.Condition = attr(start, "type"), "undefined-condition"
+	return r.children(func(start xml.StartElement) error {
+		switch {
+		case start.Name == xml.Name{Space: nsStanzas, Local: "text"}:
+			text, err := r.text()
+			e.Text = text
+			return err
+		case start.Name.Space == nsStanzas:
+			e.Condition = start.Name.Local
+		case start.Name.Space == nsPubSubErrors:
+			e.Detail = start.Name.Local
+		}
+		return nil
+	})
+}

@@ -1,0 +1,178 @@
+package xmppclient
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"mellium.im/xmlstream"
+	"mellium.im/xmpp"
+	"mellium.im/xmpp/stanza"
+)
+
+// goodbye is how long the server may take to let us go.
+const goodbye = 2 * time.Second
+
+var (
+	errStreamClosed = errors.New("the server closed the stream")
+	errLoggedOut    = errors.New("logged out")
+)
+
+// A session is one login, from the bound resource to the end of the stream.
+type session struct {
+	client   *Client
+	link     *link
+	xmpp     *xmpp.Session
+	jid      string // the full JID that the server bound
+	requests requests
+
+	decoder eventDecoder // owned by the goroutine that reads the stream
+}
+
+// serve reads the stream until it ends, and returns why it did. It calls up
+// when requests can be made. When ctx ends it logs out. Everything that it
+// started has ended when it returns.
+func (s *session) serve(ctx context.Context, up func()) error {
+	s.link.start()
+	ended := make(chan struct{})
+	working, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(s.link.writeLoop)
+	wg.Go(func() { s.watch(working) })
+	wg.Go(func() { s.logOut(ctx, ended) })
+	s.client.enter(s)
+	up()
+	wg.Go(func() { s.client.keepSubscribed(working) })
+
+	err := s.xmpp.Serve(s)
+	if err == nil {
+		err = errStreamClosed
+	}
+	// If the link broke first, Serve's error is only how that looked.
+	s.link.drop(err)
+	s.client.leave()
+	close(ended)
+	stop()
+	s.requests.end()
+	wg.Wait()
+	return fmt.Errorf("session of %s ended: %w", s.jid, s.link.err())
+}
+
+// logOut waits for ctx to end and then closes the stream (RFC 6120 §4.4),
+// after our subscriptions. It returns when the session has ended.
+func (s *session) logOut(ctx context.Context, ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	s.unsubscribeAll()
+	// If this fails the link is broken, and the session at its end.
+	_ = s.xmpp.Close()
+	select {
+	case <-ended:
+	case <-time.After(goodbye):
+		s.link.drop(errLoggedOut)
+		<-ended
+	}
+}
+
+// HandleXMPP is called by mellium for each top-level element, on the goroutine
+// that reads the stream. It never returns an error, since any would end the
+// session: a stream that is broken is dropped here, and nothing else matters
+// to more than one stanza.
+func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartElement) error {
+	defer func() {
+		if p := recover(); p != nil {
+			s.client.cfg.OnFault(fmt.Errorf("panic while handling a %s stanza: %v\n%s", start.Name.Local, p, debug.Stack()))
+		}
+	}()
+	defer s.link.nextStanza()
+	if err := s.handle(t, *start); err != nil {
+		s.link.drop(fmt.Errorf("reading a %s stanza: %w", start.Name.Local, err))
+	}
+	return nil
+}
+
+func (s *session) handle(t xmlstream.TokenReadEncoder, start xml.StartElement) error {
+	r := &reader{tokens: t}
+	if start.Name.Space != stanza.NSClient {
+		return r.skip(-1)
+	}
+	typ := attr(start, "type")
+	switch {
+	case start.Name.Local == "message" && typ != "error":
+		return s.message(r, start)
+	case start.Name.Local == "iq" && (typ == "result" || typ == "error"):
+		return s.reply(r, s.withFrom(start))
+	case start.Name.Local == "iq":
+		return answer(t, r, start)
+	}
+	return r.skip(-1)
+}
+
+// withFrom puts back the sender's address where mellium takes it away: it is
+// our own account then.
+func (s *session) withFrom(start xml.StartElement) xml.StartElement {
+	if attr(start, "from") == "" {
+		own := xml.Attr{Name: xml.Name{Local: "from"}, Value: s.client.cfg.Account.Bare().String()}
+		start.Attr = append([]xml.Attr{own}, start.Attr...)
+	}
+	return start
+}
+
+// message reads a message to its end, and only then tells of its events: half
+// a stanza is none. Anybody can send us an event, so only that of a service
+// where we have subscriptions counts.
+func (s *session) message(r *reader, start xml.StartElement) error {
+	c := s.client
+	service := attr(start, "from")
+	if service == "" {
+		service = c.cfg.Account.Bare().String()
+	}
+	if !c.subscribesAt(service) {
+		return r.skip(-1)
+	}
+	s.decoder.payload.limit = int(c.maxEvent.Load())
+	events, err := s.decoder.decode(r, service)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		if c.expects(&events[i]) {
+			c.cfg.OnEvent(events[i])
+		}
+	}
+	return nil
+}
+
+// answer answers an IQ request: a ping (XEP-0199) with a result, any other with
+// an error. mellium would answer too, but end the session over the address of
+// a sender that it cannot parse.
+func answer(t xmlstream.TokenReadEncoder, r *reader, start xml.StartElement) error {
+	ping := false
+	if err := r.child(nsPing, "ping", func(xml.StartElement) error {
+		ping = true
+		return nil
+	}); err != nil {
+		return err
+	}
+	reply := xml.StartElement{Name: xml.Name{Local: "iq"}, Attr: []xml.Attr{
+		{Name: xml.Name{Local: "type"}, Value: "result"},
+		{Name: xml.Name{Local: "id"}, Value: attr(start, "id")},
+	}}
+	if from := attr(start, "from"); from != "" {
+		reply.Attr = append(reply.Attr, xml.Attr{Name: xml.Name{Local: "to"}, Value: from})
+	}
+	var inside xml.TokenReader
+	if !ping {
+		reply.Attr[0].Value = "error"
+		inside = stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}.TokenReader()
+	}
+	_, err := xmlstream.Copy(t, xmlstream.Wrap(inside, reply))
+	return err
+}

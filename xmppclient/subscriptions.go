@@ -1,0 +1,290 @@
+package xmppclient
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// subscribeWindow is how many subscriptions are made at a time. Servers
+	// throttle what their clients send, and answer in order: more at a time
+	// would only make everything else wait behind them.
+	subscribeWindow = 8
+	// renewAfter is how long a subscription is believed to stand without
+	// asking. Both Prosody and ejabberd can drop one silently, and only a new
+	// request tells.
+	renewAfter = 30 * time.Minute
+	// Bounds of the time after which a service that failed is asked again.
+	retryMin, retryMax = 2 * time.Second, 5 * time.Minute
+	// maxQueuedStrays bounds how many subscriptions that nobody wants may wait
+	// to be dropped.
+	maxQueuedStrays = 1000
+)
+
+// A subscription is one that is wanted, or that has to be dropped. Its fields
+// are guarded by Client.mu.
+type subscription struct {
+	wanted bool
+	queued bool // it is in Client.fresh or Client.renewals
+	busy   bool // a request is under way
+	again  bool // it was asked for, or given up, while busy
+	subID  string
+	tries  int         // failures in a row
+	timer  *time.Timer // queues it later; nil if nothing is planned
+}
+
+// Subscribe asks for a subscription to n to stand from now on, in this session
+// and all that follow, until [Client.Unsubscribe], or until the service
+// refuses it or takes it away. It does not wait: Config.OnSubscription hears
+// what came of it. To subscribe again is to ask again, which does no harm.
+func (c *Client) Subscribe(n Node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sub := c.subs[n]
+	if sub == nil {
+		sub = c.add(n)
+	}
+	sub.wanted = true
+	c.enqueue(&c.fresh, n, sub)
+}
+
+// Unsubscribe gives the subscription to n up. Events that are on their way are
+// dropped. It does not wait.
+func (c *Client) Unsubscribe(n Node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sub := c.subs[n]; sub != nil {
+		sub.wanted = false
+		c.enqueue(&c.fresh, n, sub)
+	}
+}
+
+// add makes an entry for n. c.mu must be held.
+func (c *Client) add(n Node) *subscription {
+	sub := &subscription{}
+	c.subs[n] = sub
+	c.services[n.Service]++
+	return sub
+}
+
+// remove forgets n, if sub is still its entry. c.mu must be held.
+func (c *Client) remove(n Node, sub *subscription) {
+	if c.subs[n] != sub {
+		return
+	}
+	sub.unplan()
+	delete(c.subs, n)
+	if c.services[n.Service]--; c.services[n.Service] == 0 {
+		delete(c.services, n.Service)
+	}
+}
+
+// enqueue puts n at the end of a queue unless it is in one. c.mu must be held.
+func (c *Client) enqueue(queue *[]Node, n Node, sub *subscription) {
+	sub.unplan()
+	switch {
+	case sub.busy:
+		sub.again = true
+	case !sub.queued:
+		sub.queued = true
+		*queue = append(*queue, n)
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// plan queues n after about d. c.mu must be held.
+func (c *Client) plan(d time.Duration, n Node, sub *subscription) {
+	sub.unplan()
+	sub.timer = time.AfterFunc(d*3/4+rand.N(d/2), func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.subs[n] == sub {
+			c.enqueue(&c.renewals, n, sub)
+		}
+	})
+}
+
+// unplan takes back what plan did. Client.mu must be held.
+func (sub *subscription) unplan() {
+	if sub.timer != nil {
+		sub.timer.Stop()
+		sub.timer = nil
+	}
+}
+
+// dequeue takes the next node to work on out of its queue: the ones that
+// somebody waits for come first.
+func (c *Client) dequeue() (j job, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, queue := range []*[]Node{&c.fresh, &c.renewals} {
+		for len(*queue) > 0 {
+			n := (*queue)[0]
+			*queue = (*queue)[1:]
+			if sub := c.subs[n]; sub != nil && sub.queued {
+				sub.queued, sub.busy = false, true
+				return job{n, sub, sub.wanted, sub.subID}, true
+			}
+		}
+	}
+	return job{}, false
+}
+
+// A job is to make a subscription, or to drop it.
+type job struct {
+	node   Node
+	sub    *subscription
+	wanted bool
+	subID  string
+}
+
+// keepSubscribed works on the queues, and returns when ctx has ended and all
+// of its requests have.
+func (c *Client) keepSubscribed(ctx context.Context) {
+	var workers errgroup.Group
+	workers.SetLimit(subscribeWindow)
+	for ctx.Err() == nil {
+		j, ok := c.dequeue()
+		if !ok {
+			select {
+			case <-c.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		workers.Go(func() error {
+			c.work(ctx, j)
+			return nil // the outcome went to finish
+		})
+	}
+	_ = workers.Wait() // they have no errors
+}
+
+func (c *Client) work(ctx context.Context, j job) {
+	if !j.wanted {
+		c.finishDrop(j.node, j.sub, c.unsubscribe(ctx, j.node, j.subID))
+		return
+	}
+	subID, err := c.subscribe(ctx, j.node)
+	c.finish(j.node, j.sub, subID, err)
+	c.cfg.OnSubscription(j.node, err)
+}
+
+// finish notes the outcome of an attempt to subscribe.
+func (c *Client) finish(n Node, sub *subscription, subID string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sub.busy = false
+	switch {
+	case sub.again:
+		if err == nil {
+			sub.subID = subID
+		}
+		sub.again = false
+		c.enqueue(&c.fresh, n, sub)
+	case err == nil:
+		sub.subID, sub.tries = subID, 0
+		c.plan(renewAfter, n, sub)
+	case Temporary(err):
+		c.planRetry(n, sub, err)
+	default:
+		c.remove(n, sub)
+	}
+}
+
+// finishDrop notes the outcome of an attempt to unsubscribe. A service that
+// refuses knows of no subscription.
+func (c *Client) finishDrop(n Node, sub *subscription, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sub.busy = false
+	switch {
+	case sub.again:
+		sub.again = false
+		c.enqueue(&c.fresh, n, sub)
+	case err != nil && (errors.Is(err, ErrDisconnected) || errors.Is(err, ErrTimeout)):
+		c.planRetry(n, sub, err)
+	default:
+		c.remove(n, sub)
+	}
+}
+
+// planRetry queues n for when it may be asked again; after a lost session that
+// is when there is a new one. c.mu must be held.
+func (c *Client) planRetry(n Node, sub *subscription, err error) {
+	if errors.Is(err, ErrDisconnected) || errors.Is(err, context.Canceled) {
+		return
+	}
+	c.plan(min(retryMin<<min(sub.tries, 10), retryMax), n, sub)
+	sub.tries++
+}
+
+// enter makes s the session, and has all subscriptions made in it.
+func (c *Client) enter(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = s
+	for n, sub := range c.subs {
+		sub.tries = 0
+		c.enqueue(&c.renewals, n, sub)
+	}
+}
+
+// leave is called when the session has ended.
+func (c *Client) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = nil
+}
+
+// subscribesAt reports whether we have, or had until a moment ago, a
+// subscription at service.
+func (c *Client) subscribesAt(service string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.services[service] > 0
+}
+
+// expects reports whether somebody wants to know of ev. A subscription that the
+// service ended is forgotten. One that we do not know of was left behind by an
+// earlier life of ours and is dropped.
+func (c *Client) expects(ev *Event) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sub := c.subs[ev.Node]
+	ended := ev.Kind == Deleted || ev.Kind == SubscriptionChanged && ev.Subscription != "subscribed"
+	switch {
+	case sub == nil && !ended && len(c.fresh) < maxQueuedStrays:
+		c.enqueue(&c.fresh, ev.Node, c.add(ev.Node))
+		return false
+	case sub == nil:
+		return false
+	case ended:
+		c.remove(ev.Node, sub)
+	}
+	return sub.wanted
+}
+
+// unsubscribeAll asks for all subscriptions to be dropped, and waits for
+// nothing.
+func (s *session) unsubscribeAll() {
+	c := s.client
+	c.mu.Lock()
+	nodes := make(map[Node]string, len(c.subs))
+	for n, sub := range c.subs {
+		nodes[n] = sub.subID
+	}
+	c.mu.Unlock()
+	for n, subID := range nodes {
+		if s.send("set", newID(), n.Service, s.unsubscribePayload(n, subID)) != nil {
+			return // the link is broken, or the server does not read
+		}
+	}
+}
