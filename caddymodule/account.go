@@ -1,0 +1,261 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
+)
+
+// accounts are the XMPP sessions of all configs, by what makes them the same.
+// They outlive a reload if the next config has them, too.
+var accounts = caddy.NewUsagePool()
+
+// An accountKey is equal for handlers that can share a session. It tells
+// nothing about the password.
+type accountKey [sha256.Size]byte
+
+// keySalt keeps keys of this process from being compared with anything else.
+var keySalt = rand.Text()
+
+// An accountConfig is what an account is made of.
+type accountConfig struct {
+	key    accountKey
+	client xmppclient.Config
+}
+
+// accountConfig expands the options that concern the account.
+func (h *Handler) accountConfig() (accountConfig, error) {
+	settings := TLS{}
+	if h.TLS != nil {
+		settings = *h.TLS
+	}
+	jid, password, server := h.JID, h.Password, h.Server
+	for _, option := range []struct {
+		name  string
+		value *string
+	}{
+		{"jid", &jid}, {"password", &password}, {"server", &server},
+		{"tls ca", &settings.CA}, {"tls server_name", &settings.ServerName},
+	} {
+		expanded, err := caddy.NewReplacer().ReplaceOrErr(*option.value, true, true)
+		if err != nil {
+			return accountConfig{}, fmt.Errorf("%s: %w", option.name, err)
+		}
+		*option.value = expanded
+	}
+	if jid == "" || password == "" {
+		return accountConfig{}, errors.New("jid and password are required")
+	}
+	cfg := accountConfig{client: xmppclient.Config{Password: password, Server: server}}
+	var err error
+	if cfg.client.Account, err = xmppclient.ParseJID(jid); err != nil {
+		return accountConfig{}, fmt.Errorf("jid: %w", err)
+	}
+	if cfg.client.TLS, err = settings.config(); err != nil {
+		return accountConfig{}, err
+	}
+	session := fmt.Sprintf("%q %q %+v", jid, server, settings)
+	cfg.key = sha256.Sum256(fmt.Appendf(nil, "%s %s %q", keySalt, session, password))
+	cfg.client.Resource = resource(session)
+	return cfg, nil
+}
+
+// resource returns the resource to bind for a session: the same after a
+// restart, and different for every instance of Caddy.
+func resource(session string) string {
+	instance, err := caddy.InstanceID()
+	if err != nil {
+		// Without a place to keep an identity there is none to keep.
+		return "caddy-pubsub-" + rand.Text()[:12]
+	}
+	sum := sha256.Sum256(append(instance[:], session...))
+	return "caddy-pubsub-" + hex.EncodeToString(sum[:6])
+}
+
+func (t TLS) config() (*tls.Config, error) {
+	cfg := &tls.Config{ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
+	if t.CA == "" {
+		return cfg, nil
+	}
+	pem, err := os.ReadFile(t.CA)
+	if err != nil {
+		return nil, fmt.Errorf("tls ca: %w", err)
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("tls ca: %s has no certificate in PEM", t.CA)
+	}
+	return cfg, nil
+}
+
+// An account is one XMPP session, the nodes that are followed in it, and what
+// became of them. Handlers and streams share it.
+type account struct {
+	jid    string
+	client *xmppclient.Client
+
+	living  context.Context // until Destruct
+	die     context.CancelFunc
+	start   func()         // logs in, at the first call
+	running sync.WaitGroup // what runs until living ends
+
+	mu       sync.Mutex // guards the following fields
+	maxEvent int64
+	link     xmppclient.Link
+	linkErr  error // why the link is not up
+	nodes    map[xmppclient.Node]*node
+}
+
+// newAccount returns an account that is yet to be started.
+func newAccount(cfg xmppclient.Config) (*account, error) {
+	a := &account{
+		jid:   cfg.Account.Bare().String(),
+		nodes: make(map[xmppclient.Node]*node),
+	}
+	cfg.OnLink = a.onLink
+	cfg.OnEvent = a.onEvent
+	cfg.OnSubscription = a.onSubscription
+	cfg.OnFault = func(err error) { a.log().Error("handling what the XMPP server sent", zap.Error(err)) }
+	client, err := xmppclient.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.client = client
+	a.living, a.die = context.WithCancel(context.Background())
+	a.start = sync.OnceFunc(func() { a.running.Go(func() { client.Run(a.living) }) })
+	return a, nil
+}
+
+// log returns a logger of the config that runs now: the account may be older.
+func (a *account) log() *zap.Logger {
+	return caddy.Log().Named("http.handlers.pubsub_eventsource").With(zap.String("account", a.jid))
+}
+
+// raiseEventLimit makes sure that events of n bytes are accepted.
+func (a *account) raiseEventLimit(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n > a.maxEvent {
+		a.maxEvent = n
+		a.client.SetMaxEvent(int(n))
+	}
+}
+
+// Destruct logs the account out and waits until it is, for a few seconds at
+// most. It is called when no handler and no stream has a hold on it.
+func (a *account) Destruct() error {
+	a.die()
+	a.running.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.nodes {
+		n.stopLingering()
+	}
+	return nil
+}
+
+// onLink notes that the link changed.
+func (a *account) onLink(link xmppclient.Link, err error) {
+	switch link {
+	case xmppclient.Up:
+		a.log().Info("logged in to the XMPP server")
+	case xmppclient.Rejected:
+		a.log().Error("the XMPP server rejects the account; will try again rarely", zap.Error(err))
+	default:
+		a.log().Warn("no link to the XMPP server; will try again", zap.Error(err))
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.link, a.linkErr = link, err
+	for _, n := range a.nodes {
+		if link == xmppclient.Up {
+			n.tell()
+		} else {
+			n.interrupt()
+		}
+	}
+}
+
+// join returns the node for a stream, which must leave it when it ends. It
+// fails if that were more than limit nodes; those that nobody watches any more
+// make room first.
+func (a *account) join(id xmppclient.Node, limit int) (*node, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := a.nodes[id]
+	if n == nil {
+		if len(a.nodes) >= limit && !a.dropIdle() {
+			return nil, &httpError{status: 503, node: id, err: errTooManyNodes, retryAfter: 10 * time.Second}
+		}
+		n = newNode(a, id)
+		a.nodes[id] = n
+	}
+	n.stopLingering()
+	n.askAgain()
+	n.streams++
+	return n, nil
+}
+
+var errTooManyNodes = errors.New("there are as many subscriptions as there may be")
+
+// leave is called when a stream ends. The node is given up after linger, unless
+// another stream joins it until then.
+func (a *account) leave(n *node, linger time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n.streams--; n.streams > 0 || n.ended != nil {
+		return
+	}
+	if !n.wanted {
+		a.forget(n) // nothing was subscribed that could linger
+		return
+	}
+	n.lingering = time.AfterFunc(linger, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if n.streams == 0 && n.ended == nil {
+			a.forget(n)
+		}
+	})
+}
+
+// dropIdle forgets a node that nobody watches, if there is one. a.mu must be
+// held.
+func (a *account) dropIdle() bool {
+	for _, n := range a.nodes {
+		if n.streams == 0 {
+			n.stopLingering()
+			a.forget(n)
+			return true
+		}
+	}
+	return false
+}
+
+// forget unsubscribes from n. a.mu must be held.
+func (a *account) forget(n *node) {
+	if a.nodes[n.id] == n {
+		delete(a.nodes, n.id)
+		a.client.Unsubscribe(n.id)
+	}
+}
+
+// lookup returns the node, or nil if it is not followed.
+func (a *account) lookup(id xmppclient.Node) *node {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.nodes[id]
+}

@@ -1,0 +1,70 @@
+package caddymodule
+
+import (
+	"context"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+)
+
+const appName = "pubsub_eventsource"
+
+func init() {
+	caddy.RegisterModule(new(app))
+}
+
+// An app is what the handlers of one config have in common. It is not
+// configured by itself: the first handler makes it. It is how accounts log in
+// only when the config runs, and not when it is merely validated; and how
+// streams learn that the process exits before the HTTP server begins to wait
+// for them.
+type app struct {
+	exiting  context.Context // ends when the process is about to exit
+	exit     context.CancelFunc
+	accounts []*account // to be started; the config is provisioned by one goroutine
+}
+
+// CaddyModule returns the Caddy module information.
+func (*app) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(app) }}
+}
+
+// Provision makes sure to hear of the end of the process.
+func (a *app) Provision(ctx caddy.Context) error {
+	a.exiting, a.exit = context.WithCancel(context.Background())
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	return events.(*caddyevents.App).On("stopping", a)
+}
+
+// Handle is called before any app of the config is stopped, be it because the
+// process exits or because there is another config.
+func (a *app) Handle(context.Context, caddy.Event) error {
+	if caddy.Exiting() {
+		a.exit()
+	}
+	return nil
+}
+
+func (a *app) add(account *account) { a.accounts = append(a.accounts, account) }
+
+// Start lets the accounts log in.
+func (a *app) Start() error {
+	for _, account := range a.accounts {
+		account.start()
+	}
+	return nil
+}
+
+// Stop does nothing: an account ends when no handler and no stream has a hold
+// on it any more.
+func (a *app) Stop() error { return nil }
+
+// Interface guards
+var (
+	_ caddy.App           = (*app)(nil)
+	_ caddy.Provisioner   = (*app)(nil)
+	_ caddyevents.Handler = (*app)(nil)
+)

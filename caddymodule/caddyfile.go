@@ -1,0 +1,128 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("pubsub_eventsource", parseCaddyfile)
+	httpcaddyfile.RegisterDirectiveOrder("pubsub_eventsource", httpcaddyfile.Before, "respond")
+}
+
+func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	pubsub_eventsource [<matcher>] {
+//		jid       <account JID>
+//		password  <password>
+//		server    [xmpp://|xmpps://]<host>[:<port>]
+//		tls {
+//			ca                   <pem file>
+//			server_name          <name>
+//			insecure_skip_verify
+//		}
+//		service   <JID>
+//		prefix    <path>
+//		nodes     <pattern>...
+//		heartbeat <duration>
+//		retry     <duration>
+//		linger    <duration>
+//		cors      off|<origin>...
+//		limits {
+//			nodes <n>
+//			event <bytes>
+//		}
+//	}
+//
+// Only jid and password are required. See the fields of [Handler] for what the
+// options mean and their defaults.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return eachOption(d, h.unmarshalOption)
+}
+
+// eachOption calls f at each option of the block that comes next, and refuses
+// those that come twice.
+func eachOption(d *caddyfile.Dispenser, f func(*caddyfile.Dispenser) error) error {
+	var seen []string
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		if slices.Contains(seen, name) {
+			return d.Errf("%s is given twice", name)
+		}
+		seen = append(seen, name)
+		if err := f(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "jid":
+		return unmarshalJID(d, &h.JID)
+	case "password":
+		return unmarshalString(d, &h.Password)
+	case "server":
+		return unmarshalServer(d, &h.Server)
+	case "tls":
+		h.TLS = new(TLS)
+		return unmarshalBlock(d, h.TLS.unmarshalOption)
+	case "service":
+		return unmarshalJID(d, &h.Service)
+	case "prefix":
+		return unmarshalPrefix(d, &h.Prefix)
+	case "nodes":
+		return unmarshalPatterns(d, &h.Nodes)
+	case "heartbeat":
+		return unmarshalDuration(d, &h.Heartbeat)
+	case "retry":
+		return unmarshalDuration(d, &h.Retry)
+	case "linger":
+		return unmarshalDuration(d, &h.Linger)
+	case "cors":
+		return unmarshalCORS(d, &h.CORS)
+	case "limits":
+		h.Limits = new(Limits)
+		return unmarshalBlock(d, h.Limits.unmarshalOption)
+	}
+	return d.Errf("unknown option %q", d.Val())
+}
+
+func (t *TLS) unmarshalOption(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "ca":
+		return unmarshalString(d, &t.CA)
+	case "server_name":
+		return unmarshalString(d, &t.ServerName)
+	case "insecure_skip_verify":
+		t.InsecureSkipVerify = true
+		return noArgs(d)
+	}
+	return d.Errf("unknown option %q of tls", d.Val())
+}
+
+func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "nodes":
+		return unmarshalNumber(d, &l.Nodes)
+	case "event":
+		return unmarshalSize(d, &l.Event)
+	}
+	return d.Errf("unknown option %q of limits", d.Val())
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

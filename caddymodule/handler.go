@@ -1,0 +1,322 @@
+// Package caddymodule is a Caddy HTTP handler that serves the nodes of an XMPP
+// publish-subscribe service (XEP-0060) to browsers as event streams
+// (Server-Sent Events).
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Defaults of the options.
+const (
+	defaultPrefix    = "/eventsource/"
+	defaultHeartbeat = 15 * time.Second
+	defaultRetry     = 3 * time.Second
+	defaultLinger    = time.Minute
+	defaultNodes     = 10_000
+	defaultEvent     = 1 << 20
+)
+
+// Handler serves publish-subscribe nodes of an XMPP service as event streams.
+//
+// It logs in to an XMPP server with an ordinary account, subscribes to a node
+// when the first browser asks for it, and sends each event of the node to all
+// who watch it:
+//
+//	new EventSource('https://example.org/eventsource/mynode')
+//
+// The node is what follows the prefix in the path of the request, percent-
+// decoded once. Requests outside the prefix go to the next handler. Handlers
+// with the same account, server and TLS settings share one XMPP session.
+//
+// While the XMPP server cannot be reached, streams are held open and begin to
+// flow when it can. A node that may not be shown is answered with 403, one that
+// does not exist with 404; `handle_errors` applies to both.
+type Handler struct {
+	// The JID of the account to log in as, such as gateway@example.org.
+	// Required. Placeholders are expanded when the config is loaded.
+	JID string `json:"jid,omitempty"`
+
+	// The password of the account. Required. Keep it out of the config with a
+	// placeholder, which is expanded when the config is loaded:
+	// {env.XMPP_PASSWORD} or {file./run/secrets/xmpp}.
+	Password string `json:"password,omitempty"`
+
+	// Where the XMPP server is: [xmpp://|xmpps://]host[:port]. xmpps:// is TLS
+	// from the first byte, with default port 5223; all else is STARTTLS, with
+	// default port 5222. Default: what the SRV records of the JID's domain
+	// say, then the domain itself. Placeholders are expanded when the config
+	// is loaded.
+	Server string `json:"server,omitempty"`
+
+	// How to trust the XMPP server. TLS is always used. Default: the
+	// certificate must be valid for the JID's domain and signed by an
+	// authority that the system trusts.
+	TLS *TLS `json:"tls,omitempty"`
+
+	// The JID of the service that has the nodes, such as pubsub.example.org,
+	// or an account's for its personal nodes. Placeholders are expanded at
+	// each request. Default: pubsub. and the domain of the account.
+	Service string `json:"service,omitempty"`
+
+	// The beginning of the paths that are ours. What follows is the node's
+	// name. Inside handle_path, set it to /. Default: /eventsource/
+	Prefix string `json:"prefix,omitempty"`
+
+	// Which nodes may be shown: those whose whole name matches one of these
+	// patterns, whatever their access model says. An asterisk stands for any
+	// characters, slashes included. Placeholders are expanded at each
+	// request; what they stand for is taken as it is, and a pattern whose
+	// placeholder is unknown, empty, or has a slash in it matches nothing.
+	// Default: the nodes whose access model is open.
+	Nodes []string `json:"nodes,omitempty"`
+
+	// How long a stream may be silent until a comment is sent, which keeps
+	// proxies and clients from giving it up. Default: 15s
+	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
+
+	// The reconnection time that clients are told: how long they wait before
+	// they come back after their stream ended. Default: 3s
+	Retry caddy.Duration `json:"retry,omitempty"`
+
+	// How long to stay subscribed to a node after the last stream left, so
+	// that who comes back soon has missed nothing. Default: 1m
+	Linger caddy.Duration `json:"linger,omitempty"`
+
+	// The origins whose pages may read the streams (CORS). An asterisk alone
+	// is every page, without credentials. Otherwise these origins, such as
+	// https://app.example.org, may read with credentials; https://*.example.org
+	// stands for one or more labels. "off" alone leaves all CORS headers to
+	// the rest of the config. Headers that are already set are left alone.
+	// Default: *
+	CORS []string `json:"cors,omitempty"`
+
+	// Bounds of what is taken on.
+	Limits *Limits `json:"limits,omitempty"`
+
+	log     *zap.Logger
+	config  caddy.Context
+	app     *app
+	key     accountKey // of the account, if it is not zero
+	account *account
+	domain  string
+	prefix  string
+	allowed []pattern
+	origins cors
+}
+
+// TLS says how to trust the XMPP server. Placeholders in it are expanded when
+// the config is loaded.
+type TLS struct {
+	// A file with the certificates, in PEM, of the authorities to trust in
+	// place of the system's.
+	CA string `json:"ca,omitempty"`
+
+	// The name that the server's certificate must be valid for. Default: the
+	// domain of the account.
+	ServerName string `json:"server_name,omitempty"`
+
+	// Trusts any certificate, which is safe only where nobody else can be on
+	// the line. Default: false
+	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
+}
+
+// Limits are bounds of what a handler takes on.
+type Limits struct {
+	// How many nodes to be subscribed to at a time, for the account. A stream
+	// of one more is answered with 503. Default: 10000
+	Nodes int `json:"nodes,omitempty"`
+
+	// The largest payload of an event that is accepted, in bytes. Of a larger
+	// one, streams learn only that they missed it. Handlers that share an
+	// account share the largest of their limits. Default: 1048576 (1 MiB)
+	Event int64 `json:"event,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.pubsub_eventsource",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision fills in defaults and takes hold of the account. It connects to
+// nothing: the account logs in when the config starts to run.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.log, h.config = ctx.Logger(), ctx
+	h.setDefaults()
+	if err := h.provisionOptions(); err != nil {
+		return err
+	}
+	loaded, err := ctx.App(appName)
+	if err != nil {
+		return err
+	}
+	h.app = loaded.(*app)
+	cfg, err := h.accountConfig()
+	if err != nil {
+		return err
+	}
+	h.domain = cfg.client.Account.Domainpart()
+	h.key = cfg.key
+	value, _, err := accounts.LoadOrNew(cfg.key, func() (caddy.Destructor, error) { return newAccount(cfg.client) })
+	if err != nil {
+		h.key = accountKey{} // nothing to give back
+		return err
+	}
+	h.account = value.(*account)
+	h.account.raiseEventLimit(h.Limits.Event)
+	h.app.add(h.account)
+	return nil
+}
+
+func (h *Handler) setDefaults() {
+	setDefault(&h.Prefix, defaultPrefix)
+	setDefault(&h.Heartbeat, caddy.Duration(defaultHeartbeat))
+	setDefault(&h.Retry, caddy.Duration(defaultRetry))
+	setDefault(&h.Linger, caddy.Duration(defaultLinger))
+	if h.Limits == nil {
+		h.Limits = new(Limits)
+	}
+	setDefault(&h.Limits.Nodes, defaultNodes)
+	setDefault(&h.Limits.Event, defaultEvent)
+	if len(h.CORS) == 0 {
+		h.CORS = []string{"*"}
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// provisionOptions checks and prepares the options that do not concern the
+// account.
+func (h *Handler) provisionOptions() (err error) {
+	switch {
+	case checkPrefix(h.Prefix) != nil:
+		return checkPrefix(h.Prefix)
+	case h.Heartbeat < 0, h.Retry < 0, h.Linger < 0:
+		return errors.New("heartbeat, retry and linger cannot be negative")
+	case h.Limits.Nodes < 0, h.Limits.Event < 0:
+		return errors.New("limits cannot be negative")
+	}
+	h.prefix = strings.TrimSuffix(h.Prefix, "/") + "/"
+	if h.Service != "" && !isTemplate(h.Service) {
+		if err := checkJID(h.Service); err != nil {
+			return fmt.Errorf("service: %w", err)
+		}
+	}
+	for _, p := range h.Nodes {
+		parsed, err := parsePattern(p)
+		if err != nil {
+			return err
+		}
+		h.allowed = append(h.allowed, parsed)
+	}
+	h.origins, err = parseCORS(h.CORS)
+	return err
+}
+
+func checkPrefix(prefix string) error {
+	if !strings.HasPrefix(prefix, "/") {
+		return fmt.Errorf("prefix: %q does not start with a slash", prefix)
+	}
+	return nil
+}
+
+// Cleanup lets go of the account. Streams that are open have a hold on it of
+// their own, and end soon.
+func (h *Handler) Cleanup() error {
+	if h.key == (accountKey{}) {
+		return nil
+	}
+	_, err := accounts.Delete(h.key)
+	return err
+}
+
+// ServeHTTP serves a node as an event stream, or calls next if the request is
+// not for us.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	name, ours := strings.CutPrefix(r.URL.Path, h.prefix)
+	if !ours {
+		return next.ServeHTTP(w, r)
+	}
+	h.origins.setHeaders(w.Header(), r)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return h.fail(w, r, h.serve(w, r, name))
+	case http.MethodOptions:
+		h.origins.preflight(w, r)
+		return nil
+	}
+	w.Header().Set("Allow", allowedMethods)
+	return h.fail(w, r, &httpError{status: http.StatusMethodNotAllowed, err: fmt.Errorf("the method %s makes no sense here", r.Method)})
+}
+
+const allowedMethods = "GET, HEAD, OPTIONS"
+
+// serve answers a GET or HEAD request for a node. An error means that nothing
+// has been written yet.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) error {
+	id, err := h.node(r, name)
+	if err != nil {
+		return err
+	}
+	account, release, err := h.holdAccount()
+	if err != nil {
+		panic(http.ErrAbortHandler) // this config is gone: come back to the next
+	}
+	defer release()
+	n, err := account.join(id, h.Limits.Nodes)
+	if err != nil {
+		return err
+	}
+	defer account.leave(n, time.Duration(h.Linger))
+	s := &stream{
+		handler: h, node: n, w: w, r: r, rc: http.NewResponseController(w),
+		openOnly: len(h.allowed) == 0, lastEventID: lastEventID(r),
+	}
+	if isLongPoll(r) {
+		return s.longPoll()
+	}
+	return s.serve()
+}
+
+// holdAccount keeps the account from ending until release is called. It fails
+// if it has ended, since the config that this handler is of is gone.
+func (h *Handler) holdAccount() (_ *account, release func(), err error) {
+	value, _, err := accounts.LoadOrNew(h.key, func() (caddy.Destructor, error) { return nil, errConfigGone })
+	if err != nil {
+		return nil, nil, err
+	}
+	return value.(*account), func() {
+		if _, err := accounts.Delete(h.key); err != nil {
+			h.log.Error("ending the XMPP session", zap.Error(err))
+		}
+	}, nil
+}
+
+var errConfigGone = errors.New("the config is gone")
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

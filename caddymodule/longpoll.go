@@ -1,0 +1,78 @@
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pollFor is how long a poll waits for an event; clients give up at 50 s.
+const pollFor = 25 * time.Second
+
+// longPoll answers the request with what comes next, as a response of known
+// length that ends: clients that cannot read a stream ask for it, one poll
+// after the other. It returns an error only if nothing was written.
+func (s *stream) longPoll() error {
+	s.patience = time.After(pollFor)
+	body, err := s.poll()
+	switch {
+	case err == nil, errors.Is(err, errHeld):
+	case s.r.Context().Err() != nil:
+		return nil // the client is gone
+	case errors.Is(err, errExiting), errors.Is(err, errReload):
+		// Nothing came; the client asks again.
+	default:
+		return toHTTP(s.node.id, err)
+	}
+	s.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	s.head()
+	if s.r.Method == http.MethodHead {
+		return nil
+	}
+	_, _ = s.w.Write(body) // the client may be gone
+	return nil
+}
+
+// poll waits for an event and returns all that have come by then.
+func (s *stream) poll() ([]byte, error) {
+	if err := s.admit(false); err != nil && !errors.Is(err, errHeld) {
+		return nil, err
+	}
+	if err := s.admit(true); err != nil {
+		return nil, err
+	}
+	body := s.begin()
+	keepsID := strings.Contains(s.r.Header.Get("Accept"), "text/event-stream")
+	if keepsID && s.lastEventID == "" {
+		return body, nil // from here the client can go on
+	}
+	if _, found := s.node.events.Find(s.lastEventID); found || s.lastEventID == "" {
+		body = nil // nothing the client does not know
+	}
+	for len(body) == 0 {
+		frames, next, more, err := s.node.events.Read(s.at)
+		if err != nil {
+			return nil, err
+		}
+		s.at = next
+		for _, frame := range frames {
+			body = append(body, frame...)
+		}
+		if len(body) > 0 {
+			break
+		}
+		if more == nil {
+			return nil, errOver
+		}
+		if err := s.wait(more, nil); err != nil {
+			if keepsID {
+				// A block that is nothing but an ID moves the client's.
+				body = []byte("id: " + s.node.events.ID(s.at) + "\n\n")
+			}
+			return body, err
+		}
+	}
+	return body, nil
+}

@@ -1,0 +1,232 @@
+package caddymodule
+
+import (
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
+	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
+)
+
+// accessFor is how long an access model is believed without asking again.
+const accessFor = time.Minute
+
+// A node is one that is followed: its events, the state of the subscription,
+// and who may see it.
+type node struct {
+	account *account
+	id      xmppclient.Node
+	events  *eventstream.Log
+
+	// Guarded by account.mu:
+	streams     int         // that watch it
+	lingering   *time.Timer // forgets it; nil while it is watched
+	wanted      bool        // a subscription was asked for
+	standing    bool        // the subscription stands
+	interrupted bool        // it stood once, and did not for a while
+	ended       error       // why it is no longer followed
+	lastErr     error       // why the last attempt to subscribe failed, if it may yet succeed
+	access      string      // the access model; empty until it was asked for
+	accessAt    time.Time   // when the service told it
+	asking      bool        // it is being asked for
+	changed     chan struct{}
+}
+
+func newNode(a *account, id xmppclient.Node) *node {
+	return &node{account: a, id: id, events: eventstream.NewLog(), changed: make(chan struct{})}
+}
+
+// A nodeState is what a stream that is fed has to know about its node.
+type nodeState struct {
+	access  string
+	link    xmppclient.Link
+	changed <-chan struct{} // closed when any of it, or what admission says, may have changed
+}
+
+func (n *node) state() nodeState {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	return nodeState{n.access, n.account.link, n.changed}
+}
+
+// tell wakes those who wait for the state to change. account.mu must be held.
+func (n *node) tell() {
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+// stopLingering takes back what leave planned. account.mu must be held.
+func (n *node) stopLingering() {
+	if n.lingering != nil {
+		n.lingering.Stop()
+		n.lingering = nil
+	}
+}
+
+var (
+	errPending = errors.New("it is being asked for")
+	errNotOpen = errors.New("its access model is not open")
+)
+
+// admission says whether a stream may begin, and returns a channel that is
+// closed when that may have changed. It sees to it that whatever is missing has
+// been asked for, which is errPending.
+func (n *node) admission(openOnly bool) (error, <-chan struct{}) {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	return n.admit(openOnly), n.changed
+}
+
+// admit does the work of admission. account.mu must be held.
+func (n *node) admit(openOnly bool) error {
+	a := n.account
+	switch {
+	case n.ended != nil:
+		return n.ended
+	case a.link == xmppclient.Rejected:
+		return a.linkErr
+	case a.link == xmppclient.Down:
+		return errHeld
+	case a.link == xmppclient.Connecting:
+		return errPending
+	case n.lastErr != nil:
+		return n.lastErr
+	case openOnly && time.Since(n.accessAt) > accessFor:
+		// Before anything else: to subscribe may be to create the node.
+		n.askAccess()
+		return errPending
+	case openOnly && n.access != "open":
+		return errNotOpen
+	case n.standing:
+		return nil
+	case !n.wanted:
+		n.wanted = true
+		a.client.Subscribe(n.id)
+	}
+	return errPending
+}
+
+// askAgain forgets a failure that may have been temporary, for a stream that
+// comes anew. account.mu must be held.
+func (n *node) askAgain() {
+	if n.lastErr != nil {
+		n.lastErr, n.wanted = nil, false
+	}
+}
+
+// retryAccess forgets that the service did not tell the access model. To
+// subscribe is tried again by the client itself.
+func (n *node) retryAccess() {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	if !n.wanted {
+		n.lastErr = nil
+	}
+}
+
+// onSubscription notes the outcome of an attempt to subscribe.
+func (a *account) onSubscription(id xmppclient.Node, err error) {
+	a.mu.Lock()
+	n := a.nodes[id]
+	switch {
+	case n == nil:
+	case err == nil:
+		n.stand()
+	case errors.Is(err, xmppclient.ErrDisconnected):
+		// The link is down, which is told elsewhere.
+	case xmppclient.Temporary(err):
+		n.lastErr = err
+		n.tell()
+	default:
+		n.end(err)
+	}
+	a.mu.Unlock()
+	if n != nil && err != nil && !xmppclient.Temporary(err) {
+		a.log().Info("a node is refused", zap.Error(err))
+	}
+}
+
+// stand is called when the subscription was made, or made again. account.mu
+// must be held.
+func (n *node) stand() {
+	n.standing, n.lastErr = true, nil
+	if n.interrupted {
+		n.interrupted = false
+		n.appendGap("link-lost")
+	}
+	if n.access != "" && time.Since(n.accessAt) > time.Second {
+		n.askAccess() // it was not asked for this subscription, but a former one
+	}
+	n.tell()
+}
+
+// interrupt is called when the link is lost. account.mu must be held.
+func (n *node) interrupt() {
+	n.interrupted = n.interrupted || n.standing
+	n.standing, n.lastErr = false, nil
+	n.tell()
+}
+
+// end is called when there is no subscription any more, nor will be. Streams
+// that were fed learn that their access was taken away. account.mu must be
+// held.
+func (n *node) end(err error) {
+	if n.ended != nil {
+		return
+	}
+	if n.standing || n.interrupted {
+		n.appendSubscription("none")
+	}
+	n.ended = err
+	n.events.Close()
+	n.stopLingering()
+	if n.account.nodes[n.id] == n {
+		delete(n.account.nodes, n.id)
+	}
+	n.tell()
+}
+
+// askAccess asks the service for the access model, unless that is being done.
+// account.mu must be held.
+func (n *node) askAccess() {
+	if n.asking {
+		return
+	}
+	n.asking = true
+	a := n.account
+	a.running.Go(func() {
+		info, err := a.client.NodeInfo(a.living, n.id)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		n.asking = false
+		n.noteAccess(info.AccessModel, err)
+		n.tell()
+	})
+}
+
+// noteAccess notes what the service said about the access model. Nobody who
+// needs it to be open can go on if the service knows of none, while the
+// subscription may stand for others. account.mu must be held.
+func (n *node) noteAccess(model string, err error) {
+	switch {
+	case err == nil && model != "":
+		n.access, n.accessAt = model, time.Now()
+	case errors.Is(err, xmppclient.ErrDisconnected):
+		// It will be asked for when the link is back.
+	case err != nil && xmppclient.Temporary(err):
+		n.lastErr = err
+	case err != nil && !n.wanted:
+		n.end(err)
+	default:
+		n.access, n.accessAt = "unknown", time.Now()
+	}
+}
+
+// forgetAccess makes sure that the access model is asked for again.
+func (n *node) forgetAccess() {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	n.accessAt = time.Time{}
+}

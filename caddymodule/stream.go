@@ -1,0 +1,278 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
+	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
+)
+
+const (
+	// decideFor is how long a stream waits to be told whether the node can be
+	// shown, which is longer than the service has to answer. Then it is held
+	// open as when there is no link.
+	decideFor = 15 * time.Second
+	// writeFor is how long a client may take to read what is written.
+	writeFor = 20 * time.Second
+	// reloadFor is within what time the streams of a config that is gone end.
+	reloadFor = 10 * time.Second
+	// exitRetry is added at random to the reconnection time when the process
+	// exits, so that not all come back at once.
+	exitRetry = 5 * time.Second
+)
+
+// Why a stream ends, or does not begin.
+var (
+	errHeld    = errors.New("it cannot be said yet whether the node can be shown")
+	errExiting = errors.New("the process exits")
+	errReload  = errors.New("the config was replaced")
+	errOver    = errors.New("there will be no more events")
+)
+
+// A stream is one response that is open. It belongs to the goroutine that
+// serves the request.
+type stream struct {
+	handler     *Handler
+	node        *node
+	w           http.ResponseWriter
+	r           *http.Request
+	rc          *http.ResponseController
+	openOnly    bool // only a node whose access model is open may be shown
+	lastEventID string
+
+	at   eventstream.Position // the place in the node's log
+	link xmppclient.Link      // as the client knows it
+	buf  []byte
+
+	beat     *time.Ticker     // nil until something may be written
+	patience <-chan time.Time // how long wait may wait in all; nil is for ever
+	gone     <-chan struct{}  // the config is; nil once that was seen
+	end      <-chan time.Time // when the stream has to end since the config is gone
+}
+
+// serve answers the request with an event stream. It returns an error only if
+// nothing was written.
+func (s *stream) serve() error {
+	s.patience = time.After(decideFor)
+	err := s.admit(false)
+	switch {
+	case err == nil, errors.Is(err, errHeld):
+	case s.r.Context().Err() != nil:
+		return nil // the client is gone
+	case errors.Is(err, errExiting), errors.Is(err, errReload):
+		panic(http.ErrAbortHandler) // it will find another server, or the next config
+	default:
+		return toHTTP(s.node.id, err)
+	}
+	s.head()
+	if s.r.Method == http.MethodHead {
+		return nil
+	}
+	end := s.stream(err != nil)
+	s.handler.log.Debug("stream ended", zap.Stringer("node", s.node.id), zap.Error(end))
+	if s.r.Context().Err() == nil {
+		// After a clean end, some clients do not come back.
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// head writes the head of the response.
+func (s *stream) head() {
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	h.Set("Incremental", "?1")
+	s.w.WriteHeader(http.StatusOK)
+}
+
+// stream writes the body, until there is a reason to end, which it returns.
+func (s *stream) stream(held bool) error {
+	defer context.AfterFunc(s.handler.app.exiting, s.unblock)()
+	s.beat = time.NewTicker(time.Duration(s.handler.Heartbeat))
+	defer s.beat.Stop()
+	s.patience = nil
+	// What comes before the first event has no blank line, which would be an
+	// event of its own to some clients.
+	retry := time.Duration(s.handler.Retry)
+	err := s.write(eventstream.Heartbeat + eventstream.Retry(retry))
+	if err == nil && held {
+		err = s.write(eventstream.Comment("waiting for the XMPP server"))
+		if err == nil {
+			err = s.admit(true)
+		}
+	}
+	if err == nil {
+		err = s.follow()
+	}
+	if errors.Is(err, errExiting) {
+		// The stream ends whether or not the client gets this.
+		_ = s.write(eventstream.Retry(retry + rand.N(exitRetry)))
+	}
+	return err
+}
+
+// admit waits until the node can be shown. A stream that is held open waits for
+// all that may yet change; any other returns errHeld if that would be long.
+func (s *stream) admit(held bool) error {
+	for {
+		err, changed := s.node.admission(s.openOnly)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errPending):
+		case held && mayChange(err):
+		default:
+			return err
+		}
+		if err := s.wait(changed, nil); err != nil {
+			return err
+		}
+		if held {
+			s.node.retryAccess()
+		}
+	}
+}
+
+// mayChange reports whether a stream that is open had better wait than end with
+// err: its client might not come back.
+func mayChange(err error) bool {
+	return errors.Is(err, errHeld) || errors.Is(err, xmppclient.ErrRejected) || xmppclient.Temporary(err)
+}
+
+// begin finds the place in the log where the stream starts, and returns the
+// events that tell the client so.
+func (s *stream) begin() []byte {
+	log, name := s.node.events, s.node.id.Name
+	at, found := log.Find(s.lastEventID)
+	if !found {
+		at = log.End()
+	}
+	s.at = at
+	id := log.ID(at)
+	out := eventstream.Event{Name: "subscription", ID: id, Data: subscriptionXML(name, "subscribed")}.Append(nil)
+	if s.lastEventID != "" && !found {
+		out = eventstream.Event{Name: "gap", ID: id, Data: gapJSON(name, "unknown-id")}.Append(out)
+	}
+	return out
+}
+
+// follow writes the node's events from where the stream starts.
+func (s *stream) follow() error {
+	s.link = xmppclient.Up
+	if err := s.write(string(s.begin())); err != nil {
+		return err
+	}
+	for {
+		state := s.node.state()
+		if s.openOnly && state.access != "" && state.access != "open" {
+			last := eventstream.Event{Name: "subscription", ID: s.node.events.ID(s.at), Data: subscriptionXML(s.node.id.Name, "none")}
+			_ = s.write(string(last.Append(nil))) // it ends in any case
+			return errNotOpen
+		}
+		more, err := s.writeNew(state)
+		if err != nil {
+			return err
+		}
+		if more == nil {
+			return errOver
+		}
+		if err := s.wait(more, state.changed); err != nil {
+			return err
+		}
+	}
+}
+
+// writeNew writes the events that have come, and what became of the link. It
+// returns a channel that is closed when there are more events, or nil if there
+// never will be more.
+func (s *stream) writeNew(state nodeState) (<-chan struct{}, error) {
+	frames, next, more, err := s.node.events.Read(s.at)
+	if err != nil {
+		return nil, err
+	}
+	s.at = next
+	s.buf = s.buf[:0]
+	for _, frame := range frames {
+		s.buf = append(s.buf, frame...)
+	}
+	if up := state.link == xmppclient.Up; up != (s.link == xmppclient.Up) {
+		text := "the link to the XMPP server is lost"
+		if up {
+			text = "the link to the XMPP server is back"
+		}
+		s.buf = append(s.buf, eventstream.Comment(text)...)
+		s.link = state.link
+	}
+	if len(s.buf) == 0 {
+		return more, nil
+	}
+	return more, s.write(string(s.buf))
+}
+
+// wait waits for one of two channels, and keeps the client from giving up. An
+// error is why the stream has to end.
+func (s *stream) wait(a, b <-chan struct{}) error {
+	if s.gone == nil && s.end == nil {
+		s.gone = s.handler.config.Done()
+	}
+	var beat <-chan time.Time
+	if s.beat != nil {
+		beat = s.beat.C
+	}
+	select {
+	case <-a:
+	case <-b:
+	case <-beat:
+		return s.write(eventstream.Heartbeat)
+	case <-s.patience:
+		return errHeld
+	case <-s.r.Context().Done():
+		return s.r.Context().Err()
+	case <-s.handler.app.exiting.Done():
+		return errExiting
+	case <-s.gone:
+		s.gone, s.end = nil, time.After(rand.N(reloadFor))
+	case <-s.end:
+		return errReload
+	}
+	return nil
+}
+
+// write writes p and sees that it leaves.
+func (s *stream) write(p string) error {
+	s.setWriteDeadline()
+	_, err := s.w.Write([]byte(p))
+	if err == nil {
+		err = s.rc.Flush()
+	}
+	if err == nil && s.beat != nil {
+		s.beat.Reset(time.Duration(s.handler.Heartbeat))
+	}
+	// An HTTP/2 stream is reset at its deadline even if nothing is written.
+	// Writers without deadlines have nothing to take back.
+	_ = s.rc.SetWriteDeadline(time.Time{})
+	return err
+}
+
+// setWriteDeadline bounds the next write. Where there are no deadlines, the
+// server's own bounds hold.
+func (s *stream) setWriteDeadline() {
+	_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
+	if s.handler.app.exiting.Err() != nil {
+		s.unblock() // which may have been called before
+	}
+}
+
+// unblock ends a write that waits for a client that does not read, but for a
+// moment.
+func (s *stream) unblock() {
+	_ = s.rc.SetWriteDeadline(time.Now().Add(time.Second))
+}

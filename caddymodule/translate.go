@@ -1,0 +1,118 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
+)
+
+// This file is where the vocabulary of XMPP becomes that of event streams.
+
+// onEvent appends what a node notified to its log. It is called by the client
+// in the order of the XMPP stream, and does not wait.
+func (a *account) onEvent(ev xmppclient.Event) {
+	n := a.lookup(ev.Node)
+	if n == nil {
+		return
+	}
+	switch ev.Kind {
+	case xmppclient.Published:
+		n.appendItem(ev)
+	case xmppclient.Retracted:
+		n.events.Append("retract", "", element("retract", "id", ev.Item.ID))
+	case xmppclient.Purged:
+		n.events.Append("purge", "", element("purge", "node", ev.Node.Name))
+	case xmppclient.Deleted:
+		n.events.Append("delete", "", element("delete", "node", ev.Node.Name))
+		n.endStanding(errors.New("the node was deleted"))
+	case xmppclient.Configured:
+		// Who may watch is seen when the outcome comes.
+		n.forgetAccess()
+		a.client.Subscribe(ev.Node)
+	case xmppclient.SubscriptionChanged:
+		if ev.Subscription != "subscribed" {
+			n.appendSubscription("none")
+			n.endStanding(errors.New("the service ended the subscription"))
+		}
+	}
+}
+
+// endStanding ends the node after an event that has told why.
+func (n *node) endStanding(err error) {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	n.standing, n.interrupted = false, false
+	n.end(err)
+}
+
+// appendItem appends an item as Prosody's mod_pubsub_eventsource writes it. What
+// the service sends late was there before anybody asked: who subscribes anew
+// may be sent the last item, which is no event of now.
+func (n *node) appendItem(ev xmppclient.Event) {
+	switch {
+	case !ev.Delayed.IsZero():
+	case ev.Item.Err != nil:
+		n.account.log().Warn("an item is not delivered", zap.Stringer("node", n.id), zap.Error(ev.Item.Err))
+		n.appendGap("too-large")
+	default:
+		n.events.Append("", ev.Item.ID, itemXML(ev.Item))
+	}
+}
+
+// appendSubscription appends that our subscription is now in the state.
+func (n *node) appendSubscription(state string) {
+	n.events.Append("subscription", "", subscriptionXML(n.id.Name, state))
+}
+
+// appendGap appends that events may have been missed, and why.
+func (n *node) appendGap(reason string) {
+	n.events.Append("gap", "", gapJSON(n.id.Name, reason))
+}
+
+func gapJSON(node, reason string) string {
+	data, err := json.Marshal(struct {
+		Node   string `json:"node"`
+		Reason string `json:"reason"`
+	}{node, reason})
+	if err != nil {
+		panic(err) // two strings
+	}
+	return string(data)
+}
+
+func subscriptionXML(node, state string) string {
+	return element("subscription", "node", node, "subscription", state)
+}
+
+// itemXML returns the item in the namespace that Prosody's module writes, which
+// is that of requests and not of events.
+func itemXML(item xmppclient.Item) string {
+	attrs := []string{"xmlns", "http://jabber.org/protocol/pubsub", "id", item.ID}
+	if item.Publisher != "" {
+		attrs = append(attrs, "publisher", item.Publisher)
+	}
+	empty := element("item", attrs...)
+	if item.Payload == "" {
+		return empty
+	}
+	return strings.TrimSuffix(empty, "/>") + ">" + item.Payload + "</item>"
+}
+
+// element returns an empty element with attributes, given by name and value.
+func element(name string, attrs ...string) string {
+	var b strings.Builder
+	b.WriteString("<" + name)
+	for i := 0; i < len(attrs); i += 2 {
+		b.WriteString(" " + attrs[i] + "='")
+		// A Builder takes everything.
+		_ = xml.EscapeText(&b, []byte(attrs[i+1]))
+		b.WriteString("'")
+	}
+	b.WriteString("/>")
+	return b.String()
+}

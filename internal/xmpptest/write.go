@@ -1,0 +1,104 @@
+package xmpptest
+
+import (
+	"net"
+	"strings"
+	"time"
+)
+
+// streamError returns what ends a stream with an error.
+func streamError(condition, text string) string {
+	const ns = " xmlns='urn:ietf:params:xml:ns:xmpp-streams'"
+	if text != "" {
+		text = "<text" + ns + ">" + escape(text) + "</text>"
+	}
+	return "<stream:error><" + condition + ns + "/>" + text + "</stream:error></stream:stream>"
+}
+
+// send queues raw for the writing goroutine. The queue has no bound: who
+// publishes never waits for who does not read.
+func (s *Session) send(raw string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return net.ErrClosed
+	}
+	s.queue = append(s.queue, raw)
+	s.wake.Signal()
+	return nil
+}
+
+// end queues final as the last that is ever written. It may be called again.
+func (s *Session) end(final string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended = true
+	s.queue = append(s.queue, final)
+	s.wake.Signal()
+	// It frees the writing goroutine from a client that does not read. It only
+	// fails if the connection is closed, which does so too.
+	_ = s.conn.SetWriteDeadline(time.Now().Add(linger))
+}
+
+// writeLoop writes the queue until the session has ended or the connection is
+// gone. It closes the connection.
+func (s *Session) writeLoop() {
+	for {
+		data, last, cut := s.next()
+		if len(data) > 0 {
+			if _, err := s.rw.Write([]byte(data)); err != nil {
+				cut = true
+			}
+		}
+		if cut {
+			s.conn.Close()
+			return
+		}
+		if last {
+			s.shutdown()
+			return
+		}
+	}
+}
+
+// next waits until there is something to write, and takes it. It tells whether
+// it is the last, and whether the connection is to be cut after it.
+func (s *Session) next() (data string, last, cut bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.queue) == 0 && !s.ended && s.budget != 0 {
+		s.wake.Wait()
+	}
+	data = strings.Join(s.queue, "")
+	s.queue = nil
+	if s.budget >= 0 {
+		if len(data) >= s.budget {
+			return data[:s.budget], s.ended, true
+		}
+		s.budget -= len(data)
+	}
+	return data, s.ended, false
+}
+
+// shutdown tells the client that nothing follows, and closes the connection
+// when the client has closed its half. A connection that hangs it leaves open.
+func (s *Session) shutdown() {
+	if hung, _ := s.conn.faults(); hung {
+		return
+	}
+	if c, ok := s.rw.(interface{ CloseWrite() error }); ok && s.rw != net.Conn(s.conn) {
+		// If TLS cannot be closed the connection is gone.
+		_ = c.CloseWrite()
+	}
+	_ = s.conn.CloseWrite()
+	timeout := time.NewTimer(linger)
+	defer timeout.Stop()
+	select {
+	case <-s.readDone:
+	case <-timeout.C:
+	}
+	s.conn.Close()
+}
