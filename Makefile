@@ -1,0 +1,34 @@
+# make demo   shows a node in a web page at http://localhost:8080
+# make test   installs what the tests need, and runs them all
+# make bench  measures what one event costs
+
+GO ?= go
+TOOL = $(GO) tool -modfile=tools/go.mod
+
+.PHONY: demo test build check race bench test-deps
+
+demo:
+	$(GO) run ./cmd/caddy-pubsub demo $(ARGS)
+
+build:
+	$(GO) build ./cmd/caddy-pubsub
+
+test: test-deps check race
+
+check:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+race:
+	$(GO) test -race -timeout 10m ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./xmppclient ./caddymodule/internal/eventstream
+
+# The servers and the browser come from the distribution. Their own services
+# are not touched: the tests run instances of theirs, at other ports.
+test-deps:
+	@./test-deps
