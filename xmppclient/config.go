@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"strings"
 
 	"mellium.im/xmpp/jid"
 )
@@ -116,6 +118,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if r := cfg.Account.Resourcepart(); r != "" {
 		cfg.Resource = r
 	}
+	if _, err := cfg.Account.WithResource(cfg.Resource); err != nil {
+		return cfg, fmt.Errorf("resource %q: %w", cfg.Resource, err)
+	}
 	if _, err := parseServer(cfg.Server); err != nil {
 		return cfg, err
 	}
@@ -155,7 +160,10 @@ func (e endpoint) String() string {
 	return "xmpp://" + e.addr
 }
 
-var errNoHost = errors.New("no host")
+var (
+	errNoHost = errors.New("no host")
+	errNoPort = errors.New("no port after the colon")
+)
 
 // joinDefaultPort adds port to a host that comes without one.
 func joinDefaultPort(host, port string) (string, error) {
@@ -166,6 +174,9 @@ func joinDefaultPort(host, port string) (string, error) {
 		if _, err := net.LookupPort("tcp", p); err != nil {
 			return "", err
 		}
+		if p == "" {
+			return "", errNoPort
+		}
 		return host, nil
 	}
 	bare := host
@@ -175,9 +186,10 @@ func joinDefaultPort(host, port string) (string, error) {
 	if bare == "" {
 		return "", errNoHost
 	}
-	joined := net.JoinHostPort(bare, port)
-	if _, _, err := net.SplitHostPort(joined); err != nil {
-		return "", err
+	if strings.ContainsAny(bare, ":[]") {
+		if _, err := netip.ParseAddr(bare); err != nil {
+			return "", err
+		}
 	}
-	return joined, nil
+	return net.JoinHostPort(bare, port), nil
 }

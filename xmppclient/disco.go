@@ -13,7 +13,8 @@ type NodeEntry struct {
 
 // Nodes returns the nodes that a service lists (XEP-0060 §5.2), in its order.
 // Servers list nodes that not everybody may read, too.
-func (c *Client) Nodes(ctx context.Context, service string) (nodes []NodeEntry, err error) {
+func (c *Client) Nodes(ctx context.Context, service string) ([]NodeEntry, error) {
+	var nodes []NodeEntry // of the reading goroutine, unless the request succeeded
 	s, err := c.current()
 	if err == nil {
 		err = s.request(ctx, "get", service, "<query xmlns='"+nsDiscoItems+"'/>", func(r *reader) error {
@@ -43,7 +44,8 @@ type NodeInfo struct {
 }
 
 // NodeInfo asks for what the service tells about n.
-func (c *Client) NodeInfo(ctx context.Context, n Node) (info NodeInfo, err error) {
+func (c *Client) NodeInfo(ctx context.Context, n Node) (NodeInfo, error) {
+	var info NodeInfo // of the reading goroutine, unless the request succeeded
 	s, err := c.current()
 	if err == nil {
 		query := "<query xmlns='" + nsDiscoInfo + "' node='" + escape(n.Name) + "'/>"

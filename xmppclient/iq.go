@@ -89,14 +89,16 @@ func sameJID(a, b string) bool {
 }
 
 // request sends an IQ of the type ("get" or "set") to a service and waits for
-// the reply. decode, which may be nil, is called with a result's inside open.
-// It must not be called on the goroutine that reads the stream.
+// the reply. decode, which may be nil, is called with a result's inside open, on
+// the goroutine that reads the stream. Unless request returns nil it may do so
+// later still: the caller must not look at what decode writes. request itself
+// must not be called on that goroutine.
 func (s *session) request(ctx context.Context, typ, to, payload string, decode func(*reader) error) error {
 	select {
 	case s.client.slots <- struct{}{}:
 		defer func() { <-s.client.slots }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, ErrTimeout)
 	defer cancel()
@@ -106,7 +108,7 @@ func (s *session) request(ctx context.Context, typ, to, payload string, decode f
 	}
 	defer s.requests.forget(id)
 	if err := s.send(typ, id, to, payload); err != nil {
-		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+		return err
 	}
 	select {
 	case err := <-rq.done:
@@ -116,10 +118,16 @@ func (s *session) request(ctx context.Context, typ, to, payload string, decode f
 	}
 }
 
-// send sends an IQ whose reply nobody waits for.
+// send sends an IQ whose reply nobody waits for. One that a server would end the
+// stream for is answered here.
 func (s *session) send(typ, id, to, payload string) error {
-	_, err := s.link.Write([]byte("<iq type='" + typ + "' id='" + id + "' to='" + escape(to) + "'>" + payload + "</iq>"))
-	return err
+	if !isXML(to) || !isXML(payload) {
+		return &Error{Type: "cancel", Condition: "item-not-found", Text: "XML has no such characters"}
+	}
+	if _, err := s.link.Write([]byte("<iq type='" + typ + "' id='" + id + "' to='" + escape(to) + "'>" + payload + "</iq>")); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+	}
+	return nil
 }
 
 // pubsub returns a pubsub element with one child, given by its name, its

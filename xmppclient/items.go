@@ -28,7 +28,8 @@ func (c *Client) ItemsByID(ctx context.Context, n Node, ids ...string) ([]Item, 
 	return c.items(ctx, n, pubsub("items", [][2]string{{"node", n.Name}}, string(wanted)))
 }
 
-func (c *Client) items(ctx context.Context, n Node, payload string) (items []Item, err error) {
+func (c *Client) items(ctx context.Context, n Node, payload string) ([]Item, error) {
+	var items []Item // of the reading goroutine, unless the request succeeded
 	e := payloadEncoder{limit: int(c.maxEvent.Load())}
 	s, err := c.current()
 	if err == nil {

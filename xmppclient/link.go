@@ -96,6 +96,9 @@ func (l *link) Read(p []byte) (int, error) {
 		l.budget.Add(-int64(n))
 		l.heard.Store(time.Now().UnixNano())
 		l.owed.Store(0)
+		// TLS can tell of the end together with the last bytes, which may say
+		// why. An error comes again.
+		return n, nil
 	}
 	if err != nil {
 		if errors.Is(err, io.EOF) {

@@ -126,14 +126,16 @@ func (c *Client) authenticate(l *link, bindings *channelBindings) xmpp.StreamFea
 	negotiate := f.Negotiate
 	f.Negotiate = func(ctx context.Context, s *xmpp.Session, data any) (xmpp.SessionState, io.ReadWriter, error) {
 		mask, rw, err := negotiate(ctx, s, bindings.usable(data.([]string), l.ConnectionState()))
-		if err == nil || l.err() != nil {
-			return mask, rw, err
+		if err == nil {
+			return mask, rw, nil
 		}
 		condition := saslCondition(err)
-		if condition == "temporary-auth-failure" {
+		switch {
+		case condition == "temporary-auth-failure":
 			return 0, nil, fmt.Errorf("authenticating: %s", condition)
-		}
-		if condition == "" {
+		case condition == "" && l.err() != nil:
+			return 0, nil, err
+		case condition == "":
 			condition = err.Error()
 		}
 		return 0, nil, fmt.Errorf("%w: %s", ErrRejected, condition)

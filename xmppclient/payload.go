@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -17,6 +20,9 @@ const (
 	maxPayloadDepth = 256
 	maxAttrs        = 256
 	maxScope        = 128
+
+	// maxSpare bounds the memory that is kept for the next payload.
+	maxSpare = 1 << 20
 )
 
 // Why a payload is not delivered. None of it concerns the stanza around it.
@@ -39,6 +45,7 @@ type payloadEncoder struct {
 	out   []byte // the payload so far
 	err   error  // why there is none
 
+	outer     string // the default namespace of where the payload will be written
 	inherited string // a default namespace that the payload takes from what is around it,
 	renamed   string // and the one to write instead
 
@@ -58,6 +65,9 @@ type element struct {
 // An error means that the stream is broken, and not that the payload is.
 func (e *payloadEncoder) encode(r *reader) error {
 	e.out, e.err, e.scope, e.open, e.empty = e.out[:0], nil, e.scope[:0], e.open[:0], false
+	if e.outer != "" {
+		e.scope = append(e.scope, binding{"", e.outer})
+	}
 	for parent := r.depth; r.depth >= parent; {
 		tok, err := r.next()
 		if err != nil {
@@ -72,10 +82,14 @@ func (e *payloadEncoder) encode(r *reader) error {
 
 // result returns the payload, or why there is none.
 func (e *payloadEncoder) result() (string, error) {
+	out := e.out
+	if cap(out) > maxSpare {
+		e.out = nil
+	}
 	if e.err != nil {
 		return "", e.err
 	}
-	return string(e.out), nil
+	return string(out), nil
 }
 
 func (e *payloadEncoder) token(tok xml.Token) {
@@ -175,17 +189,18 @@ func (e *payloadEncoder) declare(scope int, prefix, uri string) {
 	switch {
 	case prefix == "xml", prefix == "xmlns", uri == nsXML, uri == nsXMLNS,
 		prefix != "" && uri == "", // only the default namespace can be undone
-		prefix != "" && !isNCName(prefix),
-		uri == e.lookup(prefix) && !e.declaredSince(scope, prefix): // it says so already
+		prefix != "" && !isNCName(prefix):
 		return
 	}
 	for i := scope; i < len(e.scope); i++ {
-		if e.scope[i].prefix == prefix {
-			e.scope[i].uri = uri
-			return
+		if e.scope[i].prefix == prefix { // the last one counts
+			e.scope = slices.Delete(e.scope, i, i+1)
+			break
 		}
 	}
-	e.bind(prefix, uri)
+	if e.lookup(prefix) != uri { // or it is so already
+		e.bind(prefix, uri)
+	}
 }
 
 func (e *payloadEncoder) bind(prefix, uri string) {
@@ -231,8 +246,12 @@ func (e *payloadEncoder) prefixOf(uri string) (string, bool) {
 // elementPrefix returns the prefix with which an element is in the namespace
 // uri, and declares it if it has to.
 func (e *payloadEncoder) elementPrefix(scope int, uri string) string {
-	if uri == nsXML {
+	switch uri {
+	case nsXML:
 		return "xml"
+	case nsXMLNS: // no prefix may be bound to it, nor the default
+		e.err = errPayloadShape
+		return ""
 	}
 	if e.lookup("") == uri {
 		return ""
@@ -261,6 +280,9 @@ func (e *payloadEncoder) attributePrefix(scope int, uri string) string {
 		return ""
 	case nsXML:
 		return "xml"
+	case nsXMLNS:
+		e.err = errPayloadShape
+		return ""
 	}
 	if prefix, ok := e.prefixOf(uri); ok {
 		return prefix
@@ -287,11 +309,19 @@ func repeated(before []xml.Attr, name xml.Name) bool {
 	return false
 }
 
-// isNCName reports whether s can be a name without a prefix. The decoder has
-// seen to all but its colons, which it leaves in names that have too many.
+// isNCName reports whether s, which is a name or what came after the prefix of
+// one, can be a name without a prefix. The decoder has seen to the characters
+// that a name may have, but not to those it must not begin with, nor to its
+// colons.
 func isNCName(s string) bool {
-	return s != "" && !strings.Contains(s, ":")
+	first, _ := utf8.DecodeRuneInString(s)
+	return s != "" && !strings.Contains(s, ":") && !strings.ContainsRune("-."+extenders, first) &&
+		!unicode.In(first, unicode.Nd, unicode.M)
 }
+
+// extenders are characters that may be in a name but not begin it, besides
+// digits and combining characters (XML 1.0, fourth edition, appendix B).
+const extenders = "\u00b7\u02d0\u02d1\u0387\u0640\u0e46\u0ec6\u3005\u3031\u3032\u3033\u3034\u3035\u309d\u309e\u30fc\u30fd\u30fe"
 
 func appendName(dst []byte, prefix, local string) []byte {
 	if prefix != "" {
@@ -300,13 +330,14 @@ func appendName(dst []byte, prefix, local string) []byte {
 	return append(dst, local...)
 }
 
-// wellFormed returns the payload that s spells, encoded as above.
+// wellFormed returns the payload that s spells, encoded as above, as it is
+// written in an item to be published.
 func wellFormed(s string) (string, error) {
 	d := xml.NewDecoder(strings.NewReader("<item>" + s + "</item>"))
 	if _, err := d.Token(); err != nil {
 		return "", err
 	}
-	var e payloadEncoder
+	e := payloadEncoder{outer: nsPubSub}
 	r := &reader{tokens: d}
 	if err := e.encode(r); err != nil {
 		return "", err

@@ -15,9 +15,10 @@ func (c *Client) Publish(ctx context.Context, n Node, item Item) (id string, err
 		return "", attempt(op, n, err)
 	}
 	element := "<item>"
-	if id = item.ID; id != "" {
-		element = "<item id='" + escape(id) + "'>"
+	if item.ID != "" {
+		element = "<item id='" + escape(item.ID) + "'>"
 	}
+	made := item.ID // of the reading goroutine, unless the request succeeded
 	s, err := c.current()
 	if err == nil {
 		err = s.request(ctx, "set", n.Service,
@@ -26,14 +27,17 @@ func (c *Client) Publish(ctx context.Context, n Node, item Item) (id string, err
 				return r.child(nsPubSub, "pubsub", func(xml.StartElement) error {
 					return r.child(nsPubSub, "publish", func(xml.StartElement) error {
 						return r.child(nsPubSub, "item", func(start xml.StartElement) error {
-							id = attr(start, "id")
+							made = attr(start, "id")
 							return nil
 						})
 					})
 				})
 			})
 	}
-	return id, attempt(op, n, err)
+	if err != nil {
+		return "", attempt(op, n, err)
+	}
+	return made, nil
 }
 
 // Retract deletes the item with the id from n (XEP-0060 §7.2) and asks for its

@@ -103,20 +103,47 @@ func serverConfig(t *testing.T, s *servertest.Server) xmppclient.Config {
 	}
 }
 
-func TestRealPublish(t *testing.T) {
+// A real is a real server with somebody to administrate it and a client that
+// is logged in.
+type real struct {
+	*servertest.Server
+	admin *servertest.Client
+	*probe
+}
+
+func (r *real) node(name string) xmppclient.Node {
+	return xmppclient.Node{Service: r.Service(), Name: name}
+}
+
+// create makes a node of the full name.
+func (r *real) create(t *testing.T, name string, config map[string]string) xmppclient.Node {
+	t.Helper()
+	if err := r.admin.CreateNode(name, config); err != nil {
+		t.Fatalf("creating node %q: %v", name, err)
+	}
+	return r.node(name)
+}
+
+// TestReal runs what needs nothing but a healthy server on one of each kind.
+func TestReal(t *testing.T) {
+	t.Parallel()
 	servertest.Each(t, servertest.Options{}, func(t *testing.T, s *servertest.Server) {
-		admin := s.Admin(t)
-		if err := admin.CreateNode("news", nil); err != nil {
-			t.Fatal(err)
+		r := &real{Server: s, admin: s.Admin(t), probe: start(t, serverConfig(t, s))}
+		r.wantLink(t, xmppclient.Up)
+		t.Run("requests", r.testRequests)
+		t.Run("node info", r.testNodeInfo)
+		t.Run("errors", r.testErrors)
+		t.Run("refused subscriptions", r.testRefusedSubscriptions)
+		t.Run("events", r.testEvents)
+		t.Run("events of ejabberd", r.testEventsOfEjabberd)
+		t.Run("publisher", r.testPublisher)
+		t.Run("delay", r.testDelay)
+		t.Run("account as service", r.testAccountAsService)
+		t.Run("payloads", r.testPayloads)
+		t.Run("published payloads", r.testPublishedPayloads)
+		t.Run("names", r.testNames)
+		if len(r.links) > 0 {
+			t.Errorf("the link changed: %+v", <-r.links)
 		}
-		p := start(t, serverConfig(t, s))
-		p.wantLink(t, xmppclient.Up)
-		news := xmppclient.Node{Service: s.Service(), Name: "news"}
-		p.wantSubscribed(t, news)
-		if err := admin.Publish("news", "1", "<entry xmlns='http://www.w3.org/2005/Atom'><title>Hello</title></entry>"); err != nil {
-			t.Fatal(err)
-		}
-		ev := receive(t, "event", p.events)
-		t.Logf("%+v", ev)
 	})
 }

@@ -9,6 +9,12 @@ import (
 	"strings"
 )
 
+// CheckServer returns an error if s is not what Config.Server can be.
+func CheckServer(s string) error {
+	_, err := parseServer(s)
+	return err
+}
+
 // parseServer returns the endpoint that s spells, or nil for an empty s.
 func parseServer(s string) (*endpoint, error) {
 	if s == "" {

@@ -12,6 +12,7 @@ import (
 	"mellium.im/xmlstream"
 	"mellium.im/xmpp"
 	"mellium.im/xmpp/stanza"
+	"mellium.im/xmpp/stream"
 )
 
 // goodbye is how long the server may take to let us go.
@@ -39,7 +40,7 @@ type session struct {
 func (s *session) serve(ctx context.Context, up func()) error {
 	s.link.start()
 	ended := make(chan struct{})
-	working, stop := context.WithCancel(ctx)
+	working, stop := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	wg.Go(s.link.writeLoop)
 	wg.Go(func() { s.watch(working) })
@@ -52,14 +53,18 @@ func (s *session) serve(ctx context.Context, up func()) error {
 	if err == nil {
 		err = errStreamClosed
 	}
-	// If the link broke first, Serve's error is only how that looked.
 	s.link.drop(err)
+	// If the link broke first, Serve's error is only how that looked, unless
+	// the server said why: then it was mellium's goodbye that broke it.
+	if !errors.As(err, new(stream.Error)) {
+		err = s.link.err()
+	}
 	s.client.leave()
 	close(ended)
-	stop()
+	stop(ErrDisconnected)
 	s.requests.end()
 	wg.Wait()
-	return fmt.Errorf("session of %s ended: %w", s.jid, s.link.err())
+	return fmt.Errorf("session of %s ended: %w", s.jid, err)
 }
 
 // logOut waits for ctx to end and then closes the stream (RFC 6120 §4.4),
@@ -70,6 +75,7 @@ func (s *session) logOut(ctx context.Context, ended <-chan struct{}) {
 		return
 	case <-ctx.Done():
 	}
+	s.client.leave() // no more requests
 	s.unsubscribeAll()
 	// If this fails the link is broken, and the session at its end.
 	_ = s.xmpp.Close()
@@ -100,11 +106,12 @@ func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartEleme
 
 func (s *session) handle(t xmlstream.TokenReadEncoder, start xml.StartElement) error {
 	r := &reader{tokens: t}
-	if start.Name.Space != stanza.NSClient {
-		return r.skip(-1)
-	}
 	typ := attr(start, "type")
 	switch {
+	case start.Name == xml.Name{Space: stanza.NSServer, Local: "iq"}:
+		return answer(t, r, start) // as mellium would
+	case start.Name.Space != stanza.NSClient:
+		return r.skip(-1)
 	case start.Name.Local == "message" && typ != "error":
 		return s.message(r, start)
 	case start.Name.Local == "iq" && (typ == "result" || typ == "error"):

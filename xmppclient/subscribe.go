@@ -8,13 +8,15 @@ import (
 // subscribe subscribes our full JID to n (XEP-0060 §6.1), and returns the
 // subscription's id if it has one. A subscription that waits for somebody's
 // approval is taken back: nobody could say how long a stream had to wait.
-func (c *Client) subscribe(ctx context.Context, n Node) (subID string, err error) {
+func (c *Client) subscribe(ctx context.Context, n Node) (string, error) {
 	const op = "subscribing to"
 	s, err := c.current()
 	if err != nil {
 		return "", attempt(op, n, err)
 	}
-	state := "subscribed" // an empty result is a plain yes
+	// An empty result is a plain yes. Both are the reading goroutine's, unless
+	// the request succeeded.
+	state, subID := "subscribed", ""
 	err = s.request(ctx, "set", n.Service,
 		pubsub("subscribe", [][2]string{{"node", n.Name}, {"jid", s.jid}}, ""),
 		func(r *reader) error {
@@ -25,7 +27,10 @@ func (c *Client) subscribe(ctx context.Context, n Node) (subID string, err error
 				})
 			})
 		})
-	if err == nil && state != "subscribed" {
+	if err != nil {
+		return "", attempt(op, n, err)
+	}
+	if state != "subscribed" {
 		err = &Error{Type: "auth", Condition: "not-authorized", Detail: state + "-subscription"}
 		// Should this fail, events of the node will be strays, and dropped.
 		_ = s.send("set", newID(), n.Service, s.unsubscribePayload(n, subID))

@@ -283,7 +283,7 @@ func (s *session) unsubscribeAll() {
 	}
 	c.mu.Unlock()
 	for n, subID := range nodes {
-		if s.send("set", newID(), n.Service, s.unsubscribePayload(n, subID)) != nil {
+		if err := s.send("set", newID(), n.Service, s.unsubscribePayload(n, subID)); errors.Is(err, ErrDisconnected) {
 			return // the link is broken, or the server does not read
 		}
 	}

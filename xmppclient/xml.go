@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // Namespaces of what is read and written here.
@@ -139,14 +140,9 @@ func escape(s string) string {
 	return string(appendAttr(nil, s))
 }
 
-// canEscape reports whether XML can carry s at all (XML 1.0 §2.2).
-func canEscape(s string) bool {
-	for _, c := range s {
-		// An invalid byte reads as U+FFFD, which is also a character that
-		// may well be there: no service has a node or an item of such a name.
-		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFD || c == 0xFFFE || c == 0xFFFF {
-			return false
-		}
-	}
-	return true
+// isXML reports whether XML can carry the characters of s (XML 1.0 §2.2).
+func isXML(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool {
+		return c < 0x20 && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF
+	})
 }
