@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"golang.org/x/net/idna"
 	"mellium.im/xmpp/jid"
 )
 
@@ -130,7 +131,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.TLS = cfg.TLS.Clone()
 	cfg.TLS.MinVersion = max(cfg.TLS.MinVersion, tls.VersionTLS12)
 	if cfg.TLS.ServerName == "" {
-		cfg.TLS.ServerName = cfg.Account.Domainpart()
+		cfg.TLS.ServerName = asciiDomain(cfg.Account.Domainpart())
 	}
 	if cfg.OnEvent == nil {
 		cfg.OnEvent = func(Event) {}
@@ -145,6 +146,15 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.OnFault = func(error) {}
 	}
 	return cfg, nil
+}
+
+// asciiDomain returns a domain as DNS and certificates have it (RFC 5890).
+func asciiDomain(domain string) string {
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return domain // an address, or nothing that can be found
+	}
+	return ascii
 }
 
 // An endpoint is one place where the server may be listening.

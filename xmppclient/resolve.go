@@ -41,6 +41,7 @@ func parseServer(s string) (*endpoint, error) {
 // which to try: what the SRV records for both ways to start TLS say, merged by
 // priority (XEP-0368 §3), then the domain itself (RFC 6120 §3.2.2).
 func resolve(ctx context.Context, r *net.Resolver, domain string) []endpoint {
+	domain = asciiDomain(domain)
 	type record struct {
 		endpoint
 		priority uint16

@@ -123,6 +123,23 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestDomainOutsideASCII(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		want := "xmpp://xn--bcher-kva.example:5222"
+		if got := spelled(resolve(t.Context(), srvRecords{}.resolver(), "bücher.example")); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	account, err := ParseJID("gateway@bücher.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Config{Account: account, Password: "x"})
+	if err != nil || c.cfg.TLS.ServerName != "xn--bcher-kva.example" {
+		t.Error(c.cfg.TLS.ServerName, err)
+	}
+}
+
 func spelled(endpoints []endpoint) string {
 	return strings.Trim(fmt.Sprint(endpoints), "[]")
 }

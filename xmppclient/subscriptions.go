@@ -29,9 +29,9 @@ const (
 // are guarded by Client.mu.
 type subscription struct {
 	wanted bool
-	queued bool // it is in Client.fresh or Client.renewals
-	busy   bool // a request is under way
-	again  bool // it was asked for, or given up, while busy
+	queue  *[]Node // the one of Client.fresh and Client.renewals that it is in
+	busy   bool    // a request is under way
+	again  bool    // it was asked for, or given up, while busy
 	subID  string
 	tries  int         // failures in a row
 	timer  *time.Timer // queues it later; nil if nothing is planned
@@ -83,14 +83,15 @@ func (c *Client) remove(n Node, sub *subscription) {
 	}
 }
 
-// enqueue puts n at the end of a queue unless it is in one. c.mu must be held.
+// enqueue puts n at the end of a queue, unless it is in that or in the one that
+// is ahead. c.mu must be held.
 func (c *Client) enqueue(queue *[]Node, n Node, sub *subscription) {
 	sub.unplan()
 	switch {
 	case sub.busy:
 		sub.again = true
-	case !sub.queued:
-		sub.queued = true
+	case sub.queue != queue && sub.queue != &c.fresh:
+		sub.queue = queue
 		*queue = append(*queue, n)
 		select {
 		case c.wake <- struct{}{}:
@@ -128,8 +129,9 @@ func (c *Client) dequeue() (j job, ok bool) {
 		for len(*queue) > 0 {
 			n := (*queue)[0]
 			*queue = (*queue)[1:]
-			if sub := c.subs[n]; sub != nil && sub.queued {
-				sub.queued, sub.busy = false, true
+			// It may be in the other queue by now, or be forgotten.
+			if sub := c.subs[n]; sub != nil && sub.queue == queue {
+				sub.queue, sub.busy = nil, true
 				return job{n, sub, sub.wanted, sub.subID}, true
 			}
 		}

@@ -27,6 +27,10 @@ type Config struct {
 	// Default: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN.
 	Mechanisms []string
 
+	// The types of channel binding that the server says it knows (XEP-0440),
+	// such as tls-exporter. Default: it says nothing.
+	ChannelBindings []string
+
 	// Where to fall silent: the client's step is read, and nothing is ever
 	// answered. The connection stays open. Default: Never.
 	SilentAt Stage

@@ -20,7 +20,7 @@ func (s *Session) authenticate() (user string, err error) {
 	for _, m := range offered {
 		features += "<mechanism>" + escape(m) + "</mechanism>"
 	}
-	if err := s.openStream(features + "</mechanisms>"); err != nil {
+	if err := s.openStream(features + "</mechanisms>" + s.srv.cfg.channelBindings()); err != nil {
 		return "", err
 	}
 	for {
@@ -43,6 +43,18 @@ func (s *Session) authenticate() (user string, err error) {
 			return "", err
 		}
 	}
+}
+
+// channelBindings returns the stream feature that tells of them.
+func (cfg Config) channelBindings() string {
+	if len(cfg.ChannelBindings) == 0 {
+		return ""
+	}
+	var types string
+	for _, t := range cfg.ChannelBindings {
+		types += "<channel-binding type='" + escape(t) + "'/>"
+	}
+	return "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>" + types + "</sasl-channel-binding>"
 }
 
 // login is one attempt, which begins with the client's <auth/>. It returns the
