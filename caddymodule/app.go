@@ -16,11 +16,11 @@ func init() {
 // An app is what the handlers of one config have in common. It is not
 // configured by itself: the first handler makes it. It is how accounts log in
 // only when the config runs, and not when it is merely validated; and how
-// streams learn that the process exits before the HTTP server begins to wait
-// for them.
+// streams learn that the config's time is over before the HTTP server begins to
+// wait for them.
 type app struct {
-	exiting  context.Context // ends when the process is about to exit
-	exit     context.CancelFunc
+	ending   context.Context // ends when the config is about to be stopped
+	end      context.CancelFunc
 	accounts []*account // to be started; the config is provisioned by one goroutine
 }
 
@@ -29,9 +29,9 @@ func (*app) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(app) }}
 }
 
-// Provision makes sure to hear of the end of the process.
+// Provision makes sure to hear of the end.
 func (a *app) Provision(ctx caddy.Context) error {
-	a.exiting, a.exit = context.WithCancel(context.Background())
+	a.ending, a.end = context.WithCancel(context.Background())
 	events, err := ctx.App("events")
 	if err != nil {
 		return err
@@ -42,8 +42,14 @@ func (a *app) Provision(ctx caddy.Context) error {
 // Handle is called before any app of the config is stopped, be it because the
 // process exits or because there is another config.
 func (a *app) Handle(context.Context, caddy.Event) error {
-	if caddy.Exiting() {
-		a.exit()
+	a.end()
+	return nil
+}
+
+// Cleanup is called when the config is gone, even if it never ran.
+func (a *app) Cleanup() error {
+	if a.end != nil {
+		a.end()
 	}
 	return nil
 }
@@ -66,5 +72,6 @@ func (a *app) Stop() error { return nil }
 var (
 	_ caddy.App           = (*app)(nil)
 	_ caddy.Provisioner   = (*app)(nil)
+	_ caddy.CleanerUpper  = (*app)(nil)
 	_ caddyevents.Handler = (*app)(nil)
 )

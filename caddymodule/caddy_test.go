@@ -1,8 +1,8 @@
 package caddymodule_test
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"go.uber.org/goleak"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -26,6 +28,10 @@ import (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asCaddy) != "" {
+		caddycmd.Main() // see startChild
+		return
+	}
 	dir, err := os.MkdirTemp("", "caddymodule")
 	if err != nil {
 		panic(err)
@@ -54,19 +60,33 @@ type site struct {
 	t    *testing.T
 	addr string // host:port
 	logs string // the file that Caddy logs to
+
+	reloaded bool   // within the test
+	globals  string // options
 }
 
 // startCaddy runs Caddy until the test ends with a site of the directives.
 func startCaddy(t *testing.T, directives string) *site {
 	t.Helper()
-	s := &site{t: t, addr: freeAddr(t), logs: filepath.Join(t.TempDir(), "log")}
+	s := newSite(t)
+	s.run(directives)
+	return s
+}
+
+func (s *site) run(directives string) {
+	s.t.Helper()
 	s.load(directives)
-	t.Cleanup(func() {
+	s.reloaded = false
+	s.t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
-			t.Error(err)
+			s.t.Error(err)
 		}
 	})
-	return s
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	return &site{t: t, addr: freeAddr(t), logs: filepath.Join(t.TempDir(), "log")}
 }
 
 // load makes directives the site's config, as a reload does.
@@ -75,10 +95,20 @@ func (s *site) load(directives string) {
 	if err := s.tryLoad(directives); err != nil {
 		s.t.Fatal(err)
 	}
+	s.reloaded = true
 }
 
 func (s *site) tryLoad(directives string) error {
 	return caddy.Load(adapt(s.t, s.caddyfile(directives)), true)
+}
+
+// tryAdaptLoad is tryLoad of a whole Caddyfile, which may be wrong.
+func (s *site) tryAdaptLoad(caddyfile string) error {
+	cfg, _, err := tryAdapt(caddyfile)
+	if err != nil {
+		return err
+	}
+	return caddy.Load(cfg, true)
 }
 
 func (s *site) caddyfile(directives string) string {
@@ -89,19 +119,24 @@ func (s *site) caddyfile(directives string) string {
 		output file %s
 		level DEBUG
 	}
+	%s
 }
 http://%s {
 	%s
-}`, s.logs, s.addr, directives)
+}`, s.logs, s.globals, s.addr, directives)
 }
 
 func adapt(t *testing.T, caddyfile string) []byte {
 	t.Helper()
-	cfg, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	cfg, _, err := tryAdapt(caddyfile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cfg
+}
+
+func tryAdapt(caddyfile string) ([]byte, []caddyconfig.Warning, error) {
+	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
 }
 
 func freeAddr(t *testing.T) string {
@@ -122,6 +157,37 @@ func (s *site) log() string {
 		s.t.Fatal(err)
 	}
 	return string(data)
+}
+
+// wantLog wants so many lines of the log to have the text.
+func (s *site) wantLog(n int, text string) {
+	s.t.Helper()
+	if log := s.log(); countLines(log, text) != n {
+		s.t.Errorf("%d lines with %q are logged, want %d:\n%s", countLines(log, text), text, n, log)
+	}
+}
+
+func countLines(s, text string) (n int) {
+	for line := range strings.Lines(s) {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// wantSoon waits until ok says so.
+func wantSoon(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(patience); !ok(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
 }
 
 func (s *site) url(path string) string { return "http://" + s.addr + path }
@@ -156,99 +222,12 @@ func (s *site) send(ctx context.Context, method, path string, header ...string) 
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	res, err := transport.RoundTrip(req)
+	for tries := 0; s.reloaded && tries < 3 && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)); tries++ {
+		// The listener of the config that was, closed on us.
+		res, err = transport.RoundTrip(req)
+	}
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		s.t.Fatalf("%s %s: %v\n%s", method, path, err, s.log())
 	}
 	return res
-}
-
-// An events is an event stream that is being read.
-type events struct {
-	t    *testing.T
-	res  *http.Response
-	in   *bufio.Reader
-	stop context.CancelFunc
-}
-
-// stream opens an event stream.
-func (s *site) stream(path string, header ...string) *events {
-	s.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	res := s.send(ctx, http.MethodGet, path, header...)
-	e := &events{s.t, res, bufio.NewReader(res.Body), cancel}
-	s.t.Cleanup(e.close)
-	if res.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(res.Body)
-		s.t.Fatalf("GET %s: %s: %s", path, res.Status, body)
-	}
-	return e
-}
-
-func (e *events) close() {
-	e.stop()
-	e.res.Body.Close()
-}
-
-// An event is one that a stream dispatched.
-type event struct {
-	name, id, data string
-}
-
-// next returns the next event, or the error that ended the stream.
-func (e *events) next() (event, error) {
-	timer := time.AfterFunc(patience, e.stop)
-	defer timer.Stop()
-	var ev event
-	var data []string
-	for {
-		line, err := e.in.ReadString('\n')
-		if err != nil {
-			return event{}, err
-		}
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" {
-			ev.data = strings.Join(data, "\n")
-			return ev, nil
-		}
-		field, value, _ := strings.Cut(line, ": ")
-		switch field {
-		case "event":
-			ev.name = value
-		case "id":
-			ev.id = value
-		case "data":
-			data = append(data, value)
-		case "retry", "", ":":
-		default:
-			e.t.Errorf("unknown field in %q", line)
-		}
-	}
-}
-
-// want wants the next event to be of the name and to have the data.
-func (e *events) want(name, data string) event {
-	e.t.Helper()
-	ev, err := e.next()
-	if err != nil {
-		e.t.Fatalf("waiting for %s %s: %v", name, data, err)
-	}
-	if ev.name != name || ev.data != data {
-		e.t.Fatalf("event %q with %s, want %q with %s", ev.name, ev.data, name, data)
-	}
-	if ev.id == "" {
-		e.t.Errorf("event %q has no id", name)
-	}
-	return ev
-}
-
-// wantEnd wants the stream to be aborted, without another event.
-func (e *events) wantEnd() {
-	e.t.Helper()
-	ev, err := e.next()
-	if err == nil {
-		e.t.Fatalf("event %+v, want the end of the stream", ev)
-	}
-	if err == io.EOF {
-		e.t.Errorf("the stream ended cleanly; it has to be aborted")
-	}
 }

@@ -49,7 +49,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	return eachOption(d, h.unmarshalOption)
+	if err := eachOption(d, h.unmarshalOption); err != nil {
+		return err
+	}
+	if h.JID == "" || h.Password == "" {
+		return d.Err("jid and password are required")
+	}
+	return nil
 }
 
 // eachOption calls f at each option of the block that comes next, and refuses
@@ -72,7 +78,7 @@ func eachOption(d *caddyfile.Dispenser, f func(*caddyfile.Dispenser) error) erro
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "jid":
-		return unmarshalJID(d, &h.JID)
+		return unmarshalChecked(d, &h.JID, checkAccount)
 	case "password":
 		return unmarshalString(d, &h.Password)
 	case "server":

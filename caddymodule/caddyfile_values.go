@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -63,6 +64,14 @@ func unmarshalJID(d *caddyfile.Dispenser, dst *string) error {
 
 func checkJID(s string) error {
 	_, err := xmppclient.ParseJID(s)
+	return err
+}
+
+func checkAccount(s string) error {
+	jid, err := xmppclient.ParseJID(s)
+	if err == nil && jid.Localpart() == "" {
+		err = fmt.Errorf("jid: %q has no localpart (want user@domain)", s)
+	}
 	return err
 }
 

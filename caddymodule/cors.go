@@ -52,11 +52,11 @@ func parseCORS(args []string) (cors, error) {
 }
 
 func (c *cors) addOrigin(arg string) error {
-	u, err := url.Parse(arg)
-	if err != nil || u.Scheme == "" || u.Host == "" || arg != u.Scheme+"://"+u.Host {
+	u, err := url.Parse(strings.ToLower(arg))
+	if err != nil || u.Scheme == "" || u.Host == "" || !strings.EqualFold(arg, u.Scheme+"://"+u.Host) {
 		return fmt.Errorf("cors: %q is not an origin such as https://app.example.org", arg)
 	}
-	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	scheme, host := u.Scheme, u.Host
 	domain, ok := strings.CutPrefix(host, "*.")
 	if strings.Contains(domain, "*") {
 		return fmt.Errorf("cors: %q has an asterisk that is not the first label", arg)
@@ -76,7 +76,7 @@ func (c *cors) allows(o string) bool {
 	}
 	for _, s := range c.suffixes {
 		if host, ok := strings.CutPrefix(o, s.scheme); ok {
-			if labels, ok := strings.CutSuffix(host, s.suffix); ok && labels != "" {
+			if labels, ok := strings.CutSuffix(host, s.suffix); ok && labels != "" && !strings.ContainsAny(labels, "/:@") {
 				return true
 			}
 		}

@@ -6,12 +6,10 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
@@ -107,7 +105,6 @@ type Handler struct {
 	Limits *Limits `json:"limits,omitempty"`
 
 	log     *zap.Logger
-	config  caddy.Context
 	app     *app
 	key     accountKey // of the account, if it is not zero
 	account *account
@@ -156,7 +153,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision fills in defaults and takes hold of the account. It connects to
 // nothing: the account logs in when the config starts to run.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.log, h.config = ctx.Logger(), ctx
+	h.log = ctx.Logger()
 	h.setDefaults()
 	if err := h.provisionOptions(); err != nil {
 		return err
@@ -250,73 +247,8 @@ func (h *Handler) Cleanup() error {
 	return err
 }
 
-// ServeHTTP serves a node as an event stream, or calls next if the request is
-// not for us.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	name, ours := strings.CutPrefix(r.URL.Path, h.prefix)
-	if !ours {
-		return next.ServeHTTP(w, r)
-	}
-	h.origins.setHeaders(w.Header(), r)
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		return h.fail(w, r, h.serve(w, r, name))
-	case http.MethodOptions:
-		h.origins.preflight(w, r)
-		return nil
-	}
-	w.Header().Set("Allow", allowedMethods)
-	return h.fail(w, r, &httpError{status: http.StatusMethodNotAllowed, err: fmt.Errorf("the method %s makes no sense here", r.Method)})
-}
-
-const allowedMethods = "GET, HEAD, OPTIONS"
-
-// serve answers a GET or HEAD request for a node. An error means that nothing
-// has been written yet.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) error {
-	id, err := h.node(r, name)
-	if err != nil {
-		return err
-	}
-	account, release, err := h.holdAccount()
-	if err != nil {
-		panic(http.ErrAbortHandler) // this config is gone: come back to the next
-	}
-	defer release()
-	n, err := account.join(id, h.Limits.Nodes)
-	if err != nil {
-		return err
-	}
-	defer account.leave(n, time.Duration(h.Linger))
-	s := &stream{
-		handler: h, node: n, w: w, r: r, rc: http.NewResponseController(w),
-		openOnly: len(h.allowed) == 0, lastEventID: lastEventID(r),
-	}
-	if isLongPoll(r) {
-		return s.longPoll()
-	}
-	return s.serve()
-}
-
-// holdAccount keeps the account from ending until release is called. It fails
-// if it has ended, since the config that this handler is of is gone.
-func (h *Handler) holdAccount() (_ *account, release func(), err error) {
-	value, _, err := accounts.LoadOrNew(h.key, func() (caddy.Destructor, error) { return nil, errConfigGone })
-	if err != nil {
-		return nil, nil, err
-	}
-	return value.(*account), func() {
-		if _, err := accounts.Delete(h.key); err != nil {
-			h.log.Error("ending the XMPP session", zap.Error(err))
-		}
-	}, nil
-}
-
-var errConfigGone = errors.New("the config is gone")
-
 // Interface guards
 var (
-	_ caddy.Provisioner           = (*Handler)(nil)
-	_ caddy.CleanerUpper          = (*Handler)(nil)
-	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddy.Provisioner  = (*Handler)(nil)
+	_ caddy.CleanerUpper = (*Handler)(nil)
 )

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ const pollFor = 25 * time.Second
 // length that ends: clients that cannot read a stream ask for it, one poll
 // after the other. It returns an error only if nothing was written.
 func (s *stream) longPoll() error {
-	s.patience = time.After(pollFor)
+	defer s.waitAtMost(pollFor)()
 	body, err := s.poll()
 	switch {
 	case err == nil, errors.Is(err, errHeld):
@@ -28,9 +27,6 @@ func (s *stream) longPoll() error {
 	}
 	s.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	s.head()
-	if s.r.Method == http.MethodHead {
-		return nil
-	}
 	_, _ = s.w.Write(body) // the client may be gone
 	return nil
 }
@@ -52,21 +48,29 @@ func (s *stream) poll() ([]byte, error) {
 		body = nil // nothing the client does not know
 	}
 	for len(body) == 0 {
-		frames, next, more, err := s.node.events.Read(s.at)
-		if err != nil {
+		state := s.node.state(s.openOnly)
+		if state.access == denied {
+			return nil, errNotOpen
+		}
+		var more <-chan struct{}
+		if state.access == granted {
+			frames, next, grown, err := s.node.events.Read(s.at)
+			if err != nil {
+				return nil, err
+			}
+			s.at, more = next, grown
+			for _, frame := range frames {
+				body = append(body, frame...)
+			}
+		}
+		switch {
+		case len(body) > 0:
+			return body, nil
+		case state.ended:
+			_, err := s.node.admission(s.openOnly)
 			return nil, err
 		}
-		s.at = next
-		for _, frame := range frames {
-			body = append(body, frame...)
-		}
-		if len(body) > 0 {
-			break
-		}
-		if more == nil {
-			return nil, errOver
-		}
-		if err := s.wait(more, nil); err != nil {
+		if err := s.wait(more, state.changed); err != nil {
 			if keepsID {
 				// A block that is nothing but an ID moves the client's.
 				body = []byte("id: " + s.node.events.ID(s.at) + "\n\n")

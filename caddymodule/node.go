@@ -10,8 +10,13 @@ import (
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
 
-// accessFor is how long an access model is believed without asking again.
-const accessFor = time.Minute
+const (
+	// accessFor is how long an access model is believed when a stream begins.
+	accessFor = time.Minute
+	// askAfter is after what time a service that failed to tell it is asked
+	// again, for streams that wait for it.
+	askAfter = 15 * time.Second
+)
 
 // A node is one that is followed: its events, the state of the subscription,
 // and who may see it.
@@ -29,8 +34,9 @@ type node struct {
 	ended       error       // why it is no longer followed
 	lastErr     error       // why the last attempt to subscribe failed, if it may yet succeed
 	access      string      // the access model; empty until it was asked for
-	accessAt    time.Time   // when the service told it
+	accessAt    time.Time   // when the service told it; zero if much may have changed since
 	asking      bool        // it is being asked for
+	askedAt     time.Time   // when it was asked for last
 	changed     chan struct{}
 }
 
@@ -40,15 +46,38 @@ func newNode(a *account, id xmppclient.Node) *node {
 
 // A nodeState is what a stream that is fed has to know about its node.
 type nodeState struct {
-	access  string
 	link    xmppclient.Link
+	access  access
+	ended   bool
 	changed <-chan struct{} // closed when any of it, or what admission says, may have changed
 }
 
-func (n *node) state() nodeState {
+// access is whether a stream may show the node's events.
+type access int
+
+const (
+	granted access = iota
+	denied
+	unconfirmed // it was granted, but much may have changed since
+)
+
+// state returns the state for a stream that needs the access model to be open,
+// or does not. It sees to it that what is unconfirmed is asked for.
+func (n *node) state(openOnly bool) nodeState {
 	n.account.mu.Lock()
 	defer n.account.mu.Unlock()
-	return nodeState{n.access, n.account.link, n.changed}
+	state := nodeState{link: n.account.link, ended: n.ended != nil, changed: n.changed}
+	switch {
+	case !openOnly:
+	case n.accessAt.IsZero():
+		state.access = unconfirmed
+		if n.standing && time.Since(n.askedAt) > askAfter {
+			n.askAccess()
+		}
+	case n.access != "open":
+		state.access = denied
+	}
+	return state
 }
 
 // tell wakes those who wait for the state to change. account.mu must be held.
@@ -73,10 +102,11 @@ var (
 // admission says whether a stream may begin, and returns a channel that is
 // closed when that may have changed. It sees to it that whatever is missing has
 // been asked for, which is errPending.
-func (n *node) admission(openOnly bool) (error, <-chan struct{}) {
+func (n *node) admission(openOnly bool) (changed <-chan struct{}, err error) {
 	n.account.mu.Lock()
 	defer n.account.mu.Unlock()
-	return n.admit(openOnly), n.changed
+	err = n.admit(openOnly)
+	return n.changed, err
 }
 
 // admit does the work of admission. account.mu must be held.
@@ -156,7 +186,7 @@ func (n *node) stand() {
 		n.interrupted = false
 		n.appendGap("link-lost")
 	}
-	if n.access != "" && time.Since(n.accessAt) > time.Second {
+	if n.access != "" && time.Since(n.accessAt) > accessFor {
 		n.askAccess() // it was not asked for this subscription, but a former one
 	}
 	n.tell()
@@ -166,6 +196,7 @@ func (n *node) stand() {
 func (n *node) interrupt() {
 	n.interrupted = n.interrupted || n.standing
 	n.standing, n.lastErr = false, nil
+	n.accessAt = time.Time{} // it may change meanwhile
 	n.tell()
 }
 
@@ -194,7 +225,7 @@ func (n *node) askAccess() {
 	if n.asking {
 		return
 	}
-	n.asking = true
+	n.asking, n.askedAt = true, time.Now()
 	a := n.account
 	a.running.Go(func() {
 		info, err := a.client.NodeInfo(a.living, n.id)

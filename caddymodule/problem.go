@@ -43,8 +43,10 @@ func toHTTP(node xmppclient.Node, err error) *httpError {
 func statusOf(err error) int {
 	var e *xmppclient.Error
 	switch {
-	case errors.Is(err, errNotOpen):
+	case errors.Is(err, errNotOpen), errors.Is(err, errTakenAway):
 		return http.StatusForbidden
+	case errors.Is(err, errDeleted):
+		return http.StatusNotFound
 	case errors.Is(err, xmppclient.ErrRejected):
 		return http.StatusBadGateway
 	case errors.Is(err, xmppclient.ErrTimeout):
@@ -84,8 +86,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) error 
 	if e.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(e.retryAfter.Seconds())))
 	}
-	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if server != nil && server.Errors != nil && len(server.Errors.Routes) > 0 {
+	if hasErrorRoutes(r) {
 		return caddyhttp.Error(e.status, e)
 	}
 	body, err := json.Marshal(e.problem())
@@ -99,6 +100,22 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) error 
 		_, err = w.Write(body)
 	}
 	return err
+}
+
+// hasErrorRoutes reports whether the site has any. Those of all sites at a port
+// are in one list.
+func hasErrorRoutes(r *http.Request) bool {
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server == nil || server.Errors == nil {
+		return false
+	}
+	for _, route := range server.Errors.Routes {
+		// A matcher that fails is for the error routes to report.
+		if matches, err := route.MatcherSets.AnyMatchWithError(r); matches || err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // A problem is the body of an error (RFC 9457 §3). Its type is about:blank.

@@ -20,8 +20,8 @@ const (
 	decideFor = 15 * time.Second
 	// writeFor is how long a client may take to read what is written.
 	writeFor = 20 * time.Second
-	// reloadFor is within what time the streams of a config that is gone end.
-	reloadFor = 10 * time.Second
+	// maxWrite is how much is written at a time.
+	maxWrite = 64 << 10
 	// exitRetry is added at random to the reconnection time when the process
 	// exits, so that not all come back at once.
 	exitRetry = 5 * time.Second
@@ -29,10 +29,8 @@ const (
 
 // Why a stream ends, or does not begin.
 var (
-	errHeld    = errors.New("it cannot be said yet whether the node can be shown")
-	errExiting = errors.New("the process exits")
-	errReload  = errors.New("the config was replaced")
-	errOver    = errors.New("there will be no more events")
+	errHeld = errors.New("it cannot be said yet whether the node can be shown")
+	errOver = errors.New("there will be no more events")
 )
 
 // A stream is one response that is open. It belongs to the goroutine that
@@ -50,16 +48,15 @@ type stream struct {
 	link xmppclient.Link      // as the client knows it
 	buf  []byte
 
-	beat     *time.Ticker     // nil until something may be written
-	patience <-chan time.Time // how long wait may wait in all; nil is for ever
-	gone     <-chan struct{}  // the config is; nil once that was seen
-	end      <-chan time.Time // when the stream has to end since the config is gone
+	beat     *time.Ticker    // nil until something may be written
+	patience <-chan struct{} // closed when wait has waited enough in all; nil is for ever
+	over     context.Context // ends when the stream has to, with the reason
 }
 
 // serve answers the request with an event stream. It returns an error only if
 // nothing was written.
 func (s *stream) serve() error {
-	s.patience = time.After(decideFor)
+	defer s.waitAtMost(decideFor)()
 	err := s.admit(false)
 	switch {
 	case err == nil, errors.Is(err, errHeld):
@@ -76,7 +73,13 @@ func (s *stream) serve() error {
 	}
 	end := s.stream(err != nil)
 	s.handler.log.Debug("stream ended", zap.Stringer("node", s.node.id), zap.Error(end))
-	if s.r.Context().Err() == nil {
+	switch {
+	case s.r.Context().Err() != nil: // the client is gone
+	case errors.Is(end, errOver):
+		// The last event said why, and there is nothing to come back for. A
+		// browser forgets what it has not yet handed to the page when a
+		// stream is aborted.
+	default:
 		// After a clean end, some clients do not come back.
 		panic(http.ErrAbortHandler)
 	}
@@ -95,16 +98,15 @@ func (s *stream) head() {
 
 // stream writes the body, until there is a reason to end, which it returns.
 func (s *stream) stream(held bool) error {
-	defer context.AfterFunc(s.handler.app.exiting, s.unblock)()
 	s.beat = time.NewTicker(time.Duration(s.handler.Heartbeat))
 	defer s.beat.Stop()
 	s.patience = nil
 	// What comes before the first event has no blank line, which would be an
 	// event of its own to some clients.
 	retry := time.Duration(s.handler.Retry)
-	err := s.write(eventstream.Heartbeat + eventstream.Retry(retry))
+	err := s.write([]byte(eventstream.Heartbeat + eventstream.Retry(retry)))
 	if err == nil && held {
-		err = s.write(eventstream.Comment("waiting for the XMPP server"))
+		err = s.write([]byte(eventstream.Comment("waiting for the XMPP server")))
 		if err == nil {
 			err = s.admit(true)
 		}
@@ -114,7 +116,7 @@ func (s *stream) stream(held bool) error {
 	}
 	if errors.Is(err, errExiting) {
 		// The stream ends whether or not the client gets this.
-		_ = s.write(eventstream.Retry(retry + rand.N(exitRetry)))
+		_ = s.write([]byte(eventstream.Retry(retry + rand.N(exitRetry))))
 	}
 	return err
 }
@@ -123,7 +125,7 @@ func (s *stream) stream(held bool) error {
 // all that may yet change; any other returns errHeld if that would be long.
 func (s *stream) admit(held bool) error {
 	for {
-		err, changed := s.node.admission(s.openOnly)
+		changed, err := s.node.admission(s.openOnly)
 		switch {
 		case err == nil:
 			return nil
@@ -167,22 +169,19 @@ func (s *stream) begin() []byte {
 // follow writes the node's events from where the stream starts.
 func (s *stream) follow() error {
 	s.link = xmppclient.Up
-	if err := s.write(string(s.begin())); err != nil {
+	if err := s.write(s.begin()); err != nil {
 		return err
 	}
 	for {
-		state := s.node.state()
-		if s.openOnly && state.access != "" && state.access != "open" {
+		state := s.node.state(s.openOnly)
+		if state.access == denied || state.access == unconfirmed && state.ended {
 			last := eventstream.Event{Name: "subscription", ID: s.node.events.ID(s.at), Data: subscriptionXML(s.node.id.Name, "none")}
-			_ = s.write(string(last.Append(nil))) // it ends in any case
-			return errNotOpen
+			_ = s.write(last.Append(nil)) // it ends in any case
+			return errOver
 		}
 		more, err := s.writeNew(state)
 		if err != nil {
 			return err
-		}
-		if more == nil {
-			return errOver
 		}
 		if err := s.wait(more, state.changed); err != nil {
 			return err
@@ -190,19 +189,11 @@ func (s *stream) follow() error {
 	}
 }
 
-// writeNew writes the events that have come, and what became of the link. It
-// returns a channel that is closed when there are more events, or nil if there
-// never will be more.
-func (s *stream) writeNew(state nodeState) (<-chan struct{}, error) {
-	frames, next, more, err := s.node.events.Read(s.at)
-	if err != nil {
-		return nil, err
-	}
-	s.at = next
+// writeNew writes the events that have come, as far as they may be shown, and
+// what became of the link. It returns a channel that is closed when there may
+// be more to write, or errOver if there never will be.
+func (s *stream) writeNew(state nodeState) (more <-chan struct{}, err error) {
 	s.buf = s.buf[:0]
-	for _, frame := range frames {
-		s.buf = append(s.buf, frame...)
-	}
 	if up := state.link == xmppclient.Up; up != (s.link == xmppclient.Up) {
 		text := "the link to the XMPP server is lost"
 		if up {
@@ -211,18 +202,37 @@ func (s *stream) writeNew(state nodeState) (<-chan struct{}, error) {
 		s.buf = append(s.buf, eventstream.Comment(text)...)
 		s.link = state.link
 	}
-	if len(s.buf) == 0 {
-		return more, nil
+	over := false
+	if state.access == granted {
+		var frames []eventstream.Frame
+		if frames, s.at, more, err = s.node.events.Read(s.at); err != nil {
+			return nil, err
+		}
+		for _, frame := range frames {
+			s.buf = append(s.buf, frame...)
+		}
+		over = more == nil
 	}
-	return more, s.write(string(s.buf))
+	if len(s.buf) > 0 {
+		err = s.write(s.buf)
+	}
+	if err == nil && over {
+		err = errOver
+	}
+	return more, err
+}
+
+// waitAtMost bounds how long wait may wait in all. The function it returns
+// frees what that takes.
+func (s *stream) waitAtMost(d time.Duration) (free func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	s.patience = ctx.Done()
+	return cancel
 }
 
 // wait waits for one of two channels, and keeps the client from giving up. An
 // error is why the stream has to end.
 func (s *stream) wait(a, b <-chan struct{}) error {
-	if s.gone == nil && s.end == nil {
-		s.gone = s.handler.config.Done()
-	}
 	var beat <-chan time.Time
 	if s.beat != nil {
 		beat = s.beat.C
@@ -231,25 +241,30 @@ func (s *stream) wait(a, b <-chan struct{}) error {
 	case <-a:
 	case <-b:
 	case <-beat:
-		return s.write(eventstream.Heartbeat)
+		return s.write([]byte(eventstream.Heartbeat))
 	case <-s.patience:
 		return errHeld
 	case <-s.r.Context().Done():
 		return s.r.Context().Err()
-	case <-s.handler.app.exiting.Done():
-		return errExiting
-	case <-s.gone:
-		s.gone, s.end = nil, time.After(rand.N(reloadFor))
-	case <-s.end:
-		return errReload
+	case <-s.over.Done():
+		return context.Cause(s.over)
 	}
 	return nil
 }
 
-// write writes p and sees that it leaves.
-func (s *stream) write(p string) error {
-	s.setWriteDeadline()
-	_, err := s.w.Write([]byte(p))
+// write writes p and sees that it leaves. What is long goes in pieces, so that
+// a client need not be fast but only go on reading.
+func (s *stream) write(p []byte) error {
+	for len(p) > maxWrite {
+		if err := s.writePiece(p[:maxWrite]); err != nil {
+			return err
+		}
+		if s.over.Err() != nil {
+			return context.Cause(s.over)
+		}
+		p = p[maxWrite:]
+	}
+	err := s.writePiece(p)
 	if err == nil {
 		err = s.rc.Flush()
 	}
@@ -262,17 +277,9 @@ func (s *stream) write(p string) error {
 	return err
 }
 
-// setWriteDeadline bounds the next write. Where there are no deadlines, the
-// server's own bounds hold.
-func (s *stream) setWriteDeadline() {
+func (s *stream) writePiece(p []byte) error {
+	// Where there are no deadlines, the server's own bounds hold.
 	_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
-	if s.handler.app.exiting.Err() != nil {
-		s.unblock() // which may have been called before
-	}
-}
-
-// unblock ends a write that waits for a client that does not read, but for a
-// moment.
-func (s *stream) unblock() {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(time.Second))
+	_, err := s.w.Write(p)
+	return err
 }

@@ -29,7 +29,7 @@ func (a *account) onEvent(ev xmppclient.Event) {
 		n.events.Append("purge", "", element("purge", "node", ev.Node.Name))
 	case xmppclient.Deleted:
 		n.events.Append("delete", "", element("delete", "node", ev.Node.Name))
-		n.endStanding(errors.New("the node was deleted"))
+		n.endStanding(errDeleted)
 	case xmppclient.Configured:
 		// Who may watch is seen when the outcome comes.
 		n.forgetAccess()
@@ -37,10 +37,15 @@ func (a *account) onEvent(ev xmppclient.Event) {
 	case xmppclient.SubscriptionChanged:
 		if ev.Subscription != "subscribed" {
 			n.appendSubscription("none")
-			n.endStanding(errors.New("the service ended the subscription"))
+			n.endStanding(errTakenAway)
 		}
 	}
 }
+
+var (
+	errDeleted   = errors.New("the node was deleted")
+	errTakenAway = errors.New("the service ended the subscription")
+)
 
 // endStanding ends the node after an event that has told why.
 func (n *node) endStanding(err error) {
