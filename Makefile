@@ -3,7 +3,6 @@
 # make bench  measures what one event costs
 
 GO ?= go
-TOOL = $(GO) tool -modfile=tools/go.mod
 
 .PHONY: demo test build check race bench test-deps
 
@@ -15,12 +14,13 @@ build:
 
 test: test-deps check race
 
+# With -race, what is compiled here is what the tests need.
 check:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) mod verify
 	$(GO) mod tidy -diff
-	$(GO) vet ./...
-	$(TOOL) staticcheck ./...
+	$(GO) vet -race ./...
+	GOFLAGS=-race $$($(GO) tool -n -modfile=tools/go.mod staticcheck) ./...
 
 race:
 	$(GO) test -race -timeout 10m ./...

@@ -65,16 +65,6 @@ func (f *fake) session() *xmpptest.Session {
 	return s
 }
 
-// wantReceived waits until the session has received a stanza with the text.
-func (f *fake) wantReceived(s *xmpptest.Session, text string) {
-	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
-	defer cancel()
-	if _, err := s.WaitReceived(ctx, text); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
 // wantSubscribers waits until the node has so many.
 func (f *fake) wantSubscribers(node string, n int) {
 	f.t.Helper()
