@@ -161,7 +161,8 @@ func (a *account) onSubscription(id xmppclient.Node, err error) {
 	a.mu.Lock()
 	n := a.nodes[id]
 	switch {
-	case n == nil:
+	case n == nil, !n.wanted: // it concerns one that was forgotten
+		n = nil
 	case err == nil:
 		n.stand()
 	case errors.Is(err, xmppclient.ErrDisconnected):
@@ -213,9 +214,7 @@ func (n *node) end(err error) {
 	n.ended = err
 	n.events.Close()
 	n.stopLingering()
-	if n.account.nodes[n.id] == n {
-		delete(n.account.nodes, n.id)
-	}
+	n.account.forget(n)
 	n.tell()
 }
 

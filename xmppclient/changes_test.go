@@ -41,6 +41,7 @@ func TestChangesDuringARequest(t *testing.T) {
 			if len(r.subscriptions()) != 0 {
 				t.Error("it is not forgotten")
 			}
+			r.wantOutcomes(0)
 		})
 	})
 	t.Run("given up and wanted again", func(t *testing.T) {
@@ -53,6 +54,7 @@ func TestChangesDuringARequest(t *testing.T) {
 			release()
 			r.want(p, "<subscribe ")
 			r.wantAlive(p)
+			r.wantOutcomes(1)
 		})
 	})
 	t.Run("wanted again while it is dropped", func(t *testing.T) {
@@ -77,6 +79,7 @@ func TestChangesDuringARequest(t *testing.T) {
 			r.want(p, "<subscribe ")
 			release()
 			r.wantAlive2(p)
+			r.wantOutcomes(1)
 		})
 	})
 	t.Run("the link is lost", func(t *testing.T) {
@@ -94,6 +97,14 @@ func TestChangesDuringARequest(t *testing.T) {
 			}
 		})
 	})
+}
+
+// wantOutcomes wants so many subscriptions to have been reported.
+func (r *rig) wantOutcomes(n int) {
+	r.t.Helper()
+	if subs := take(r, &r.subs); len(subs) != n {
+		r.t.Errorf("%d outcomes, want %d: %+v", len(subs), n, subs)
+	}
 }
 
 // wantAlive2 is wantAlive after events of other kinds.

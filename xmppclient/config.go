@@ -54,7 +54,8 @@ type Config struct {
 	OnLink func(Link, error)
 
 	// OnSubscription is called with the outcome of each attempt to subscribe,
-	// the first as well as each renewal. A nil error means that the
+	// the first as well as each renewal, unless the node was given up or asked
+	// for again meanwhile. A nil error means that the
 	// subscription stands. After an error that is [Temporary] the Client goes
 	// on trying; after any other it has forgotten the node. It may make
 	// requests, but as long as it has not returned fewer subscriptions are

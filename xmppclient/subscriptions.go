@@ -175,22 +175,28 @@ func (c *Client) work(ctx context.Context, j job) {
 		return
 	}
 	subID, err := c.subscribe(ctx, j.node)
-	c.finish(j.node, j.sub, subID, err)
-	c.cfg.OnSubscription(j.node, err)
+	if c.finish(j.node, j.sub, subID, err) {
+		c.cfg.OnSubscription(j.node, err)
+	}
 }
 
-// finish notes the outcome of an attempt to subscribe.
-func (c *Client) finish(n Node, sub *subscription, subID string, err error) {
+// finish notes the outcome of an attempt to subscribe. It reports whether that
+// is of interest: it is not if the node was given up, asked for again or ended
+// meanwhile.
+func (c *Client) finish(n Node, sub *subscription, subID string, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sub.busy = false
 	switch {
+	case c.subs[n] != sub:
+		return false
 	case sub.again:
 		if err == nil {
 			sub.subID = subID
 		}
 		sub.again = false
 		c.enqueue(&c.fresh, n, sub)
+		return false
 	case err == nil:
 		sub.subID, sub.tries = subID, 0
 		c.plan(renewAfter, n, sub)
@@ -199,6 +205,7 @@ func (c *Client) finish(n Node, sub *subscription, subID string, err error) {
 	default:
 		c.remove(n, sub)
 	}
+	return true
 }
 
 // finishDrop notes the outcome of an attempt to unsubscribe. A service that
