@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -64,11 +65,15 @@ func (h *Handler) accountConfig() (accountConfig, error) {
 	if cfg.client.Account, err = xmppclient.ParseJID(jid); err != nil {
 		return accountConfig{}, fmt.Errorf("jid: %w", err)
 	}
-	if cfg.client.TLS, err = settings.config(); err != nil {
+	authorities, err := settings.authorities()
+	if err != nil {
+		return accountConfig{}, err
+	}
+	if cfg.client.TLS, err = settings.config(authorities); err != nil {
 		return accountConfig{}, err
 	}
 	session := fmt.Sprintf("%q %q %+v", jid, server, settings)
-	cfg.key = sha256.Sum256(fmt.Appendf(nil, "%s %s %q", keySalt, session, password))
+	cfg.key = sha256.Sum256(fmt.Appendf(nil, "%s %s %q %q", keySalt, session, password, authorities))
 	cfg.client.Resource = resource(session)
 	return cfg, nil
 }
@@ -85,17 +90,25 @@ func resource(session string) string {
 	return "caddy-pubsub-" + hex.EncodeToString(sum[:6])
 }
 
-func (t TLS) config() (*tls.Config, error) {
-	cfg := &tls.Config{ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
+// authorities returns what is in the file of the authorities, if there is one.
+func (t TLS) authorities() ([]byte, error) {
 	if t.CA == "" {
-		return cfg, nil
+		return nil, nil
 	}
 	pem, err := os.ReadFile(t.CA)
 	if err != nil {
 		return nil, fmt.Errorf("tls ca: %w", err)
 	}
+	return pem, nil
+}
+
+func (t TLS) config(authorities []byte) (*tls.Config, error) {
+	cfg := &tls.Config{ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
+	if t.CA == "" {
+		return cfg, nil
+	}
 	cfg.RootCAs = x509.NewCertPool()
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+	if !cfg.RootCAs.AppendCertsFromPEM(authorities) {
 		return nil, fmt.Errorf("tls ca: %s has no certificate in PEM", t.CA)
 	}
 	return cfg, nil
@@ -104,7 +117,7 @@ func (t TLS) config() (*tls.Config, error) {
 // An account is one XMPP session, the nodes that are followed in it, and what
 // became of them. Handlers and streams share it.
 type account struct {
-	jid    string
+	name   []zap.Field // for the log
 	client *xmppclient.Client
 
 	living  context.Context // until Destruct
@@ -119,10 +132,20 @@ type account struct {
 	nodes    map[xmppclient.Node]*node
 }
 
+// loadAccount takes a hold on the account, which is made if there is none.
+func loadAccount(cfg accountConfig) (any, error) {
+	for {
+		value, _, err := accounts.LoadOrNew(cfg.key, func() (caddy.Destructor, error) { return newAccount(cfg.client) })
+		if !errors.Is(err, errConfigGone) { // a stream of a config that is gone looked at the same time
+			return value, err
+		}
+	}
+}
+
 // newAccount returns an account that is yet to be started.
 func newAccount(cfg xmppclient.Config) (*account, error) {
 	a := &account{
-		jid:   cfg.Account.Bare().String(),
+		name:  []zap.Field{zap.Stringer("account", cfg.Account.Bare()), zap.String("server", cfg.Server)},
 		nodes: make(map[xmppclient.Node]*node),
 	}
 	cfg.OnLink = a.onLink
@@ -141,7 +164,7 @@ func newAccount(cfg xmppclient.Config) (*account, error) {
 
 // log returns a logger of the config that runs now: the account may be older.
 func (a *account) log() *zap.Logger {
-	return caddy.Log().Named("http.handlers.pubsub_eventsource").With(zap.String("account", a.jid))
+	return caddy.Log().Named("http.handlers.pubsub_eventsource").With(a.name...)
 }
 
 // raiseEventLimit makes sure that events of n bytes are accepted.
@@ -198,7 +221,7 @@ func (a *account) join(id xmppclient.Node, limit int) (*node, error) {
 	n := a.nodes[id]
 	if n == nil {
 		if len(a.nodes) >= limit && !a.dropIdle() {
-			return nil, &httpError{status: 503, node: id, err: errTooManyNodes, retryAfter: 10 * time.Second}
+			return nil, &httpError{status: http.StatusServiceUnavailable, node: id, err: errTooManyNodes, retryAfter: retryAfter}
 		}
 		n = newNode(a, id)
 		a.nodes[id] = n
@@ -209,7 +232,7 @@ func (a *account) join(id xmppclient.Node, limit int) (*node, error) {
 	return n, nil
 }
 
-var errTooManyNodes = errors.New("there are as many subscriptions as there may be")
+var errTooManyNodes = errors.New("as many nodes are followed as the limit allows")
 
 // leave is called when a stream ends. The node is given up after linger, unless
 // another stream joins it until then.
@@ -223,13 +246,15 @@ func (a *account) leave(n *node, linger time.Duration) {
 		a.forget(n) // nothing was subscribed that could linger
 		return
 	}
-	n.lingering = time.AfterFunc(linger, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(linger, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if n.streams == 0 && n.ended == nil {
+		if n.lingering == timer { // and nobody stopped it too late
 			a.forget(n)
 		}
 	})
+	n.lingering = timer
 }
 
 // dropIdle forgets a node that nobody watches, if there is one. a.mu must be
@@ -247,6 +272,7 @@ func (a *account) dropIdle() bool {
 
 // forget unsubscribes from n. a.mu must be held.
 func (a *account) forget(n *node) {
+	n.dismiss()
 	if a.nodes[n.id] == n {
 		delete(a.nodes, n.id)
 		a.client.Unsubscribe(n.id)

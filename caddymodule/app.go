@@ -64,9 +64,17 @@ func (a *app) Start() error {
 	return nil
 }
 
-// Stop does nothing: an account ends when no handler and no stream has a hold
-// on it any more.
-func (a *app) Stop() error { return nil }
+// Stop lets the accounts log out at once, all at the same time, if the process
+// exits. Otherwise an account ends when no handler and no stream has a hold on
+// it any more.
+func (a *app) Stop() error {
+	if caddy.Exiting() {
+		for _, account := range a.accounts {
+			account.die()
+		}
+	}
+	return nil
+}
 
 // Interface guards
 var (

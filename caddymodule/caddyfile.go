@@ -52,8 +52,10 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := eachOption(d, h.unmarshalOption); err != nil {
 		return err
 	}
-	if h.JID == "" || h.Password == "" {
-		return d.Err("jid and password are required")
+	for _, required := range []struct{ name, value string }{{"jid", h.JID}, {"password", h.Password}} {
+		if required.value == "" {
+			return d.Errf("%s is required", required.name)
+		}
 	}
 	return nil
 }

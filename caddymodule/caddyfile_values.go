@@ -2,9 +2,9 @@ package caddymodule
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -108,7 +108,7 @@ func unmarshalCORS(d *caddyfile.Dispenser, dst *[]string) error {
 }
 
 // unmarshalDuration reads a duration, which cannot be zero since that stands
-// for the default.
+// for the default, nor so short that it were no different.
 func unmarshalDuration(d *caddyfile.Dispenser, dst *caddy.Duration) error {
 	name := d.Val()
 	var arg string
@@ -116,8 +116,8 @@ func unmarshalDuration(d *caddyfile.Dispenser, dst *caddy.Duration) error {
 		return err
 	}
 	duration, err := caddy.ParseDuration(arg)
-	if err != nil || duration <= 0 {
-		return d.Errf("%s: %q is not a duration above zero", name, arg)
+	if err != nil || duration < time.Millisecond {
+		return d.Errf("%s: %q is not a duration such as 15s", name, arg)
 	}
 	*dst = caddy.Duration(duration)
 	return nil
@@ -144,8 +144,8 @@ func unmarshalSize(d *caddyfile.Dispenser, dst *int64) error {
 		return err
 	}
 	n, err := humanize.ParseBytes(arg)
-	if err != nil || n == 0 || n > math.MaxInt32 {
-		return d.Errf("%s: %q is not a size such as 512KiB or 1MiB", name, arg)
+	if err != nil || n == 0 || n > xmppclient.MaxStanza {
+		return d.Errf("%s: %q is not a size such as 512KiB, up to 16MiB", name, arg)
 	}
 	*dst = int64(n)
 	return nil

@@ -169,7 +169,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.domain = cfg.client.Account.Domainpart()
 	h.key = cfg.key
-	value, _, err := accounts.LoadOrNew(cfg.key, func() (caddy.Destructor, error) { return newAccount(cfg.client) })
+	value, err := loadAccount(cfg)
 	if err != nil {
 		h.key = accountKey{} // nothing to give back
 		return err

@@ -48,29 +48,24 @@ func (s *stream) poll() ([]byte, error) {
 		body = nil // nothing the client does not know
 	}
 	for len(body) == 0 {
-		state := s.node.state(s.openOnly)
-		if state.access == denied {
+		got, err := s.read()
+		switch {
+		case err != nil:
+			return nil, err
+		case got.denied:
 			return nil, errNotOpen
 		}
-		var more <-chan struct{}
-		if state.access == granted {
-			frames, next, grown, err := s.node.events.Read(s.at)
-			if err != nil {
-				return nil, err
-			}
-			s.at, more = next, grown
-			for _, frame := range frames {
-				body = append(body, frame...)
-			}
+		for _, frame := range got.frames {
+			body = append(body, frame...)
 		}
 		switch {
 		case len(body) > 0:
 			return body, nil
-		case state.ended:
+		case got.over:
 			_, err := s.node.admission(s.openOnly)
 			return nil, err
 		}
-		if err := s.wait(more, state.changed); err != nil {
+		if err := s.wait(got.more, got.changed); err != nil {
 			if keepsID {
 				// A block that is nothing but an ID moves the client's.
 				body = []byte("id: " + s.node.events.ID(s.at) + "\n\n")

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -32,16 +33,22 @@ type node struct {
 	standing    bool        // the subscription stands
 	interrupted bool        // it stood once, and did not for a while
 	ended       error       // why it is no longer followed
-	lastErr     error       // why the last attempt to subscribe failed, if it may yet succeed
-	access      string      // the access model; empty until it was asked for
-	accessAt    time.Time   // when the service told it; zero if much may have changed since
+	subErr      error       // why the last attempt to subscribe failed, if it may yet succeed
+	access      string      // the access model; empty until the service told it
+	accessAt    time.Time   // when it did; zero if much may have changed since
+	accessErr   error       // why it could not be told, if it may yet be
 	asking      bool        // it is being asked for
 	askedAt     time.Time   // when it was asked for last
 	changed     chan struct{}
+
+	followed context.Context // until nobody follows the node any more
+	dismiss  context.CancelFunc
 }
 
 func newNode(a *account, id xmppclient.Node) *node {
-	return &node{account: a, id: id, events: eventstream.NewLog(), changed: make(chan struct{})}
+	n := &node{account: a, id: id, events: eventstream.NewLog(), changed: make(chan struct{})}
+	n.followed, n.dismiss = context.WithCancel(a.living)
+	return n
 }
 
 // A nodeState is what a stream that is fed has to know about its node.
@@ -71,8 +78,8 @@ func (n *node) state(openOnly bool) nodeState {
 	case !openOnly:
 	case n.accessAt.IsZero():
 		state.access = unconfirmed
-		if n.standing && time.Since(n.askedAt) > askAfter {
-			n.askAccess()
+		if n.standing {
+			_ = n.confirm() // whatever comes of it, changed is closed then
 		}
 	case n.access != "open":
 		state.access = denied
@@ -96,7 +103,7 @@ func (n *node) stopLingering() {
 
 var (
 	errPending = errors.New("it is being asked for")
-	errNotOpen = errors.New("its access model is not open")
+	errNotOpen = errors.New("the access model of the node is not open")
 )
 
 // admission says whether a stream may begin, and returns a channel that is
@@ -121,60 +128,87 @@ func (n *node) admit(openOnly bool) error {
 		return errHeld
 	case a.link == xmppclient.Connecting:
 		return errPending
-	case n.lastErr != nil:
-		return n.lastErr
-	case openOnly && time.Since(n.accessAt) > accessFor:
+	}
+	var err error
+	if openOnly {
 		// Before anything else: to subscribe may be to create the node.
-		n.askAccess()
-		return errPending
-	case openOnly && n.access != "open":
+		err = n.confirm()
+	}
+	if err == nil {
+		err = n.subscribed()
+	}
+	if n.interrupted && n.mayRecover(err) {
+		return errHeld
+	}
+	return err
+}
+
+// confirm returns nil if the access model is open. It asks the service unless
+// it told, or failed to tell, a moment ago. account.mu must be held.
+func (n *node) confirm() error {
+	switch {
+	case time.Since(n.accessAt) < accessFor && n.access == "open":
+		return nil
+	case time.Since(n.accessAt) < accessFor:
 		return errNotOpen
+	case n.accessErr != nil && time.Since(n.askedAt) < askAfter:
+		return n.accessErr
+	}
+	n.askAccess()
+	return errPending
+}
+
+// subscribed returns nil if the subscription stands, and asks for it unless
+// that was done. account.mu must be held.
+func (n *node) subscribed() error {
+	switch {
 	case n.standing:
 		return nil
+	case n.subErr != nil:
+		return n.subErr
 	case !n.wanted:
 		n.wanted = true
-		a.client.Subscribe(n.id)
+		n.account.client.Subscribe(n.id)
 	}
 	return errPending
 }
 
-// askAgain forgets a failure that may have been temporary, for a stream that
-// comes anew. account.mu must be held.
+// askAgain asks again, for a stream that comes anew, for a subscription that
+// the client would ask for some time later. account.mu must be held.
 func (n *node) askAgain() {
-	if n.lastErr != nil {
-		n.lastErr, n.wanted = nil, false
+	if n.subErr != nil {
+		n.subErr = nil
+		n.account.client.Subscribe(n.id)
 	}
 }
 
-// retryAccess forgets that the service did not tell the access model. To
-// subscribe is tried again by the client itself.
-func (n *node) retryAccess() {
-	n.account.mu.Lock()
-	defer n.account.mu.Unlock()
-	if !n.wanted {
-		n.lastErr = nil
-	}
+// mayRecover reports whether what failed with err may work later. A service
+// that was there is restarted, rather than gone. account.mu must be held.
+func (n *node) mayRecover(err error) bool {
+	stood := n.standing || n.interrupted
+	return err != nil && (xmppclient.Temporary(err) || stood && xmppclient.Unreachable(err))
 }
 
 // onSubscription notes the outcome of an attempt to subscribe.
 func (a *account) onSubscription(id xmppclient.Node, err error) {
 	a.mu.Lock()
 	n := a.nodes[id]
+	refused := false
 	switch {
 	case n == nil, !n.wanted: // it concerns one that was forgotten
-		n = nil
 	case err == nil:
 		n.stand()
 	case errors.Is(err, xmppclient.ErrDisconnected):
 		// The link is down, which is told elsewhere.
-	case xmppclient.Temporary(err):
-		n.lastErr = err
+	case n.mayRecover(err):
+		n.subErr = err
 		n.tell()
 	default:
 		n.end(err)
+		refused = true
 	}
 	a.mu.Unlock()
-	if n != nil && err != nil && !xmppclient.Temporary(err) {
+	if refused {
 		a.log().Info("a node is refused", zap.Error(err))
 	}
 }
@@ -182,13 +216,14 @@ func (a *account) onSubscription(id xmppclient.Node, err error) {
 // stand is called when the subscription was made, or made again. account.mu
 // must be held.
 func (n *node) stand() {
-	n.standing, n.lastErr = true, nil
+	n.standing, n.subErr = true, nil
 	if n.interrupted {
 		n.interrupted = false
 		n.appendGap("link-lost")
 	}
-	if n.access != "" && time.Since(n.accessAt) > accessFor {
-		n.askAccess() // it was not asked for this subscription, but a former one
+	if n.access != "" {
+		n.accessErr = nil // the service answers now
+		_ = n.confirm()   // for streams that are open; whatever comes of it, they are told
 	}
 	n.tell()
 }
@@ -196,8 +231,8 @@ func (n *node) stand() {
 // interrupt is called when the link is lost. account.mu must be held.
 func (n *node) interrupt() {
 	n.interrupted = n.interrupted || n.standing
-	n.standing, n.lastErr = false, nil
-	n.accessAt = time.Time{} // it may change meanwhile
+	n.standing, n.subErr = false, nil
+	n.accessAt, n.accessErr = time.Time{}, nil // it may change meanwhile
 	n.tell()
 }
 
@@ -227,7 +262,7 @@ func (n *node) askAccess() {
 	n.asking, n.askedAt = true, time.Now()
 	a := n.account
 	a.running.Go(func() {
-		info, err := a.client.NodeInfo(a.living, n.id)
+		info, err := a.client.NodeInfo(n.followed, n.id)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		n.asking = false
@@ -240,18 +275,26 @@ func (n *node) askAccess() {
 // needs it to be open can go on if the service knows of none, while the
 // subscription may stand for others. account.mu must be held.
 func (n *node) noteAccess(model string, err error) {
+	n.accessErr = nil
 	switch {
 	case err == nil && model != "":
 		n.access, n.accessAt = model, time.Now()
 	case errors.Is(err, xmppclient.ErrDisconnected):
-		// It will be asked for when the link is back.
-	case err != nil && xmppclient.Temporary(err):
-		n.lastErr = err
-	case err != nil && !n.wanted:
+		n.accessErr = errHeld
+	case n.mayRecover(err):
+		n.accessErr = err
+	case err != nil && !n.wanted, isGone(err):
 		n.end(err)
 	default:
 		n.access, n.accessAt = "unknown", time.Now()
 	}
+}
+
+// isGone reports whether a service said that it has no such node. ejabberd does
+// not tell subscribers of a node that it is deleted unless the node wants it.
+func isGone(err error) bool {
+	var e *xmppclient.Error
+	return errors.As(err, &e) && e.Condition == "item-not-found"
 }
 
 // forgetAccess makes sure that the access model is asked for again.

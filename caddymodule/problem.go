@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
@@ -36,8 +37,20 @@ func toHTTP(node xmppclient.Node, err error) *httpError {
 	if errors.As(err, &he) {
 		return he
 	}
-	return &httpError{status: statusOf(err), node: node, err: err}
+	e := &httpError{status: statusOf(err), node: node, err: err}
+	if errors.Is(err, xmppclient.ErrRejected) {
+		e.err = errAccount // the rest is for the log
+	}
+	if e.status == http.StatusServiceUnavailable {
+		e.retryAfter = retryAfter
+	}
+	return e
 }
+
+var errAccount = errors.New("the XMPP server rejects the account of this site")
+
+// retryAfter is when to try again what was too much.
+const retryAfter = 10 * time.Second
 
 // statusOf returns the status that tells a client what err is about.
 func statusOf(err error) int {
@@ -86,7 +99,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) error 
 	if e.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(e.retryAfter.Seconds())))
 	}
-	if hasErrorRoutes(r) {
+	if hasErrorRoutes(r, e.status) {
 		return caddyhttp.Error(e.status, e)
 	}
 	body, err := json.Marshal(e.problem())
@@ -102,13 +115,15 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) error 
 	return err
 }
 
-// hasErrorRoutes reports whether the site has any. Those of all sites at a port
-// are in one list.
-func hasErrorRoutes(r *http.Request) bool {
+// hasErrorRoutes reports whether the site has any for the status. Those of all
+// sites at a port are in one list.
+func hasErrorRoutes(r *http.Request, status int) bool {
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server == nil || server.Errors == nil {
 		return false
 	}
+	// Caddy sets it, too, but only when it has the error.
+	r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("http.error.status_code", status)
 	for _, route := range server.Errors.Routes {
 		// A matcher that fails is for the error routes to report.
 		if matches, err := route.MatcherSets.AnyMatchWithError(r); matches || err != nil {

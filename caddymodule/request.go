@@ -35,7 +35,7 @@ func (h *Handler) node(r *http.Request, name string) (xmppclient.Node, error) {
 	return id, nil
 }
 
-var errNotAllowed = errors.New("it is not one of the nodes that are served here")
+var errNotAllowed = errors.New("the node is not one of those that are served here")
 
 func checkNodeName(name string) error {
 	switch {
@@ -46,7 +46,7 @@ func checkNodeName(name string) error {
 	case !utf8.ValidString(name):
 		return errors.New("the node's name is not UTF-8")
 	case strings.ContainsFunc(name, notInName):
-		return errors.New("the node's name has control characters")
+		return errors.New("the node's name has characters that XMPP cannot carry")
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return nil
 	}
 	w.Header().Set("Allow", allowedMethods)
-	return h.fail(w, r, &httpError{status: http.StatusMethodNotAllowed, err: fmt.Errorf("the method %s makes no sense here", r.Method)})
+	return h.fail(w, r, &httpError{status: http.StatusMethodNotAllowed, err: fmt.Errorf("%s is not supported; use GET", r.Method)})
 }
 
 const allowedMethods = "GET, HEAD, OPTIONS"

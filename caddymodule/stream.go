@@ -46,7 +46,6 @@ type stream struct {
 
 	at   eventstream.Position // the place in the node's log
 	link xmppclient.Link      // as the client knows it
-	buf  []byte
 
 	beat     *time.Ticker    // nil until something may be written
 	patience <-chan struct{} // closed when wait has waited enough in all; nil is for ever
@@ -137,9 +136,6 @@ func (s *stream) admit(held bool) error {
 		if err := s.wait(changed, nil); err != nil {
 			return err
 		}
-		if held {
-			s.node.retryAccess()
-		}
 	}
 }
 
@@ -173,53 +169,71 @@ func (s *stream) follow() error {
 		return err
 	}
 	for {
-		state := s.node.state(s.openOnly)
-		if state.access == denied || state.access == unconfirmed && state.ended {
+		got, err := s.read()
+		if err != nil {
+			return err
+		}
+		if got.denied {
 			last := eventstream.Event{Name: "subscription", ID: s.node.events.ID(s.at), Data: subscriptionXML(s.node.id.Name, "none")}
 			_ = s.write(last.Append(nil)) // it ends in any case
 			return errOver
 		}
-		more, err := s.writeNew(state)
-		if err != nil {
+		if err := s.writeNew(got); err != nil {
 			return err
 		}
-		if err := s.wait(more, state.changed); err != nil {
+		if got.over {
+			return errOver
+		}
+		if err := s.wait(got.more, got.changed); err != nil {
 			return err
 		}
 	}
 }
 
-// writeNew writes the events that have come, as far as they may be shown, and
-// what became of the link. It returns a channel that is closed when there may
-// be more to write, or errOver if there never will be.
-func (s *stream) writeNew(state nodeState) (more <-chan struct{}, err error) {
-	s.buf = s.buf[:0]
-	if up := state.link == xmppclient.Up; up != (s.link == xmppclient.Up) {
+// What read found.
+type news struct {
+	frames        []eventstream.Frame
+	link          xmppclient.Link
+	denied        bool            // the node may not be shown any more
+	over          bool            // there never will be more than this
+	more, changed <-chan struct{} // closed when there may be something new to read
+}
+
+// read returns the events that have come, as far as they may be shown, and what
+// else is new. It looks at the events first: what came after the access was
+// taken away is not among those that it then finds to be granted.
+func (s *stream) read() (news, error) {
+	frames, next, more, err := s.node.events.Read(s.at)
+	if err != nil {
+		return news{}, err
+	}
+	state := s.node.state(s.openOnly)
+	got := news{link: state.link, changed: state.changed}
+	switch {
+	case state.access == denied, state.access == unconfirmed && state.ended:
+		got.denied = true
+	case state.access == granted:
+		got.frames, got.more, got.over = frames, more, more == nil
+		s.at = next
+	}
+	return got, nil
+}
+
+// writeNew writes events, and what became of the link.
+func (s *stream) writeNew(got news) error {
+	frames := got.frames
+	if up := got.link == xmppclient.Up; up != (s.link == xmppclient.Up) {
 		text := "the link to the XMPP server is lost"
 		if up {
 			text = "the link to the XMPP server is back"
 		}
-		s.buf = append(s.buf, eventstream.Comment(text)...)
-		s.link = state.link
+		frames = append(frames, eventstream.Frame(eventstream.Comment(text)))
+		s.link = got.link
 	}
-	over := false
-	if state.access == granted {
-		var frames []eventstream.Frame
-		if frames, s.at, more, err = s.node.events.Read(s.at); err != nil {
-			return nil, err
-		}
-		for _, frame := range frames {
-			s.buf = append(s.buf, frame...)
-		}
-		over = more == nil
+	if len(frames) == 0 {
+		return nil
 	}
-	if len(s.buf) > 0 {
-		err = s.write(s.buf)
-	}
-	if err == nil && over {
-		err = errOver
-	}
-	return more, err
+	return s.write(frames...)
 }
 
 // waitAtMost bounds how long wait may wait in all. The function it returns
@@ -252,34 +266,34 @@ func (s *stream) wait(a, b <-chan struct{}) error {
 	return nil
 }
 
-// write writes p and sees that it leaves. What is long goes in pieces, so that
-// a client need not be fast but only go on reading.
-func (s *stream) write(p []byte) error {
-	for len(p) > maxWrite {
-		if err := s.writePiece(p[:maxWrite]); err != nil {
-			return err
+// write writes frames and sees that they leave. Each maxWrite bytes have time
+// of their own, so that a client need not be fast but only go on reading.
+func (s *stream) write(frames ...eventstream.Frame) error {
+	// Where there are no deadlines, the server's own bounds hold.
+	_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
+	left := maxWrite // bytes that may be written in that time
+	for _, p := range frames {
+		for len(p) > 0 {
+			if left == 0 {
+				if s.over.Err() != nil {
+					return context.Cause(s.over)
+				}
+				_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
+				left = maxWrite
+			}
+			n := min(len(p), left)
+			if _, err := s.w.Write(p[:n]); err != nil {
+				return err
+			}
+			p, left = p[n:], left-n
 		}
-		if s.over.Err() != nil {
-			return context.Cause(s.over)
-		}
-		p = p[maxWrite:]
 	}
-	err := s.writePiece(p)
-	if err == nil {
-		err = s.rc.Flush()
-	}
+	err := s.rc.Flush()
 	if err == nil && s.beat != nil {
 		s.beat.Reset(time.Duration(s.handler.Heartbeat))
 	}
 	// An HTTP/2 stream is reset at its deadline even if nothing is written.
 	// Writers without deadlines have nothing to take back.
 	_ = s.rc.SetWriteDeadline(time.Time{})
-	return err
-}
-
-func (s *stream) writePiece(p []byte) error {
-	// Where there are no deadlines, the server's own bounds hold.
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
-	_, err := s.w.Write(p)
 	return err
 }

@@ -63,7 +63,11 @@ func (n *node) appendItem(ev xmppclient.Event) {
 	case !ev.Delayed.IsZero():
 	case ev.Item.Err != nil:
 		n.account.log().Warn("an item is not delivered", zap.Stringer("node", n.id), zap.Error(ev.Item.Err))
-		n.appendGap("too-large")
+		reason := "malformed"
+		if errors.Is(ev.Item.Err, xmppclient.ErrTooLarge) {
+			reason = "too-large"
+		}
+		n.appendGap(reason)
 	default:
 		n.events.Append("", ev.Item.ID, itemXML(ev.Item))
 	}

@@ -39,6 +39,7 @@ type Client struct {
 	services map[string]int // how many subs each service has
 	fresh    []Node         // to be subscribed or unsubscribed, because someone asked
 	renewals []Node         // the same, because time passed or the session is new
+	turn     int            // how many were taken out of the two
 }
 
 // New returns a Client, or says what is wrong with cfg. It does no I/O.
@@ -59,7 +60,7 @@ func New(cfg Config) (*Client, error) {
 }
 
 // SetMaxEvent bounds the payload of one item to n bytes from now on; 0, which
-// is the default, leaves it at what one stanza may have, 16 MiB. The payload
+// is the default, leaves it at what one stanza may have, [MaxStanza]. The payload
 // of an item over the limit is dropped, and its Err set.
 func (c *Client) SetMaxEvent(n int) { c.maxEvent.Store(int64(n)) }
 
@@ -72,13 +73,13 @@ func (c *Client) Run(ctx context.Context) {
 	// by trying often; servers ban for the one and we would fight for the other.
 	slow := &backoff.ExponentialBackOff{InitialInterval: 30 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Minute}
 	report := c.linkReporter()
+	defer c.unplanAll()
 	for {
-		began := time.Now()
-		err := c.runSession(ctx, report)
+		lasted, err := c.runSession(ctx, report)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > stable {
+		if lasted > stable {
 			quick.Reset()
 			slow.Reset()
 		}
@@ -86,7 +87,7 @@ func (c *Client) Run(ctx context.Context) {
 		if errors.Is(err, ErrRejected) {
 			state, wait = Rejected, slow
 		} else if isConflict(err) {
-			wait = slow
+			wait, err = slow, fmt.Errorf("another process uses resource %q of the account: %w", c.cfg.Resource, err)
 		}
 		report(state, err)
 		if sleep(ctx, wait.NextBackOff()) != nil {
@@ -107,14 +108,16 @@ func (c *Client) linkReporter() func(Link, error) {
 	}
 }
 
-// runSession logs in and serves the session until it ends, and returns why it
-// did.
-func (c *Client) runSession(ctx context.Context, report func(Link, error)) error {
+// runSession logs in and serves the session until it ends, and returns how long
+// it lasted, if at all, and why it ended.
+func (c *Client) runSession(ctx context.Context, report func(Link, error)) (lasted time.Duration, err error) {
 	s, err := c.connect(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return s.serve(ctx, func() { report(Up, nil) })
+	began := time.Now()
+	err = s.serve(ctx, func() { report(Up, nil) })
+	return time.Since(began), err
 }
 
 // current returns the session, or an error if there is none.

@@ -192,7 +192,7 @@ func TestLargeStanzasAreNoTrouble(t *testing.T) {
 		if kept := cap(r.Client.session.decoder.payload.out); kept > maxSpare {
 			t.Errorf("%d bytes are kept", kept)
 		}
-		if left := r.Client.session.link.budget.Load(); left < maxStanza-maxSpare/10 {
+		if left := r.Client.session.link.budget.Load(); left < MaxStanza-maxSpare/10 {
 			t.Errorf("the next stanza may have only %d bytes", left)
 		}
 		if events := take(r, &r.events); len(events) != 2 || events[0].Item.Payload != text {
@@ -221,7 +221,7 @@ func TestItemOverTheLimitCostsOnlyItself(t *testing.T) {
 		p.send(eventXML("news", "<item id='5'>"+strings.Repeat("<a>", maxPayloadDepth)+strings.Repeat("</a>", maxPayloadDepth)+"</item>"))
 		p.send(eventXML("news", "<item id='6'>"+strings.Repeat("<a>", maxPayloadDepth+1)+strings.Repeat("</a>", maxPayloadDepth+1)+"</item>"))
 		r.wantAlive(p)
-		want := map[string]error{"1": nil, "2": errPayloadTooLarge, "3": nil, "4": errPayloadTooLarge, "5": nil, "6": errPayloadShape, "alive": nil}
+		want := map[string]error{"1": nil, "2": ErrTooLarge, "3": nil, "4": ErrTooLarge, "5": nil, "6": ErrMalformed, "alive": nil}
 		for _, ev := range take(r, &r.events) {
 			if err, listed := want[ev.Item.ID]; listed && !errors.Is(ev.Item.Err, err) || ev.Item.Err != nil && ev.Item.Payload != "" {
 				t.Errorf("item %s: %v, want %v", ev.Item.ID, ev.Item.Err, err)

@@ -54,6 +54,13 @@ func Temporary(err error) bool {
 	return errors.As(err, &e) && (e.Type == "wait" || e.Condition == "remote-server-timeout")
 }
 
+// Unreachable reports whether a request failed with err since the service is
+// not there: it does not exist, or is being restarted.
+func Unreachable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Condition == "service-unavailable" || e.Condition == "remote-server-not-found" || e.Condition == "remote-server-timeout")
+}
+
 // attempt wraps err, if it is one, with what was attempted on which node.
 func attempt(op string, n Node, err error) error {
 	if err == nil {

@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
+// MaxStanza bounds the bytes that one stanza may have: a larger one ends the
+// session. The decoder holds a whole text node in memory, several times over.
+const MaxStanza = 16 << 20
+
 const (
-	// maxStanza bounds the bytes that one stanza may have. The decoder holds
-	// a whole text node in memory, several times over.
-	maxStanza = 16 << 20
 	// maxUnsent bounds what waits to be written: more means that the server
 	// has long stopped reading.
 	maxUnsent = 4 << 20
@@ -25,7 +26,7 @@ const (
 )
 
 var (
-	errStanzaTooLarge = fmt.Errorf("a stanza has more than %d bytes", maxStanza)
+	errStanzaTooLarge = fmt.Errorf("a stanza has more than %d bytes", MaxStanza)
 	errServerNotRead  = errors.New("the server does not read what it is sent")
 	errLinkClosed     = errors.New("the link is closed")
 )
@@ -65,7 +66,7 @@ func newLink(raw net.Conn) *link {
 }
 
 // nextStanza is called when a stanza was read to its end.
-func (l *link) nextStanza() { l.budget.Store(maxStanza) }
+func (l *link) nextStanza() { l.budget.Store(MaxStanza) }
 
 // secure makes TLS out of the connection. It blocks for the handshake.
 func (l *link) secure(tc *tls.Conn) error {

@@ -48,7 +48,7 @@ func (e *payloadEncoder) declare(scope int, prefix, uri string) {
 
 func (e *payloadEncoder) bind(prefix, uri string) {
 	if len(e.scope) == maxScope {
-		e.err = errPayloadShape
+		e.err = ErrMalformed
 		return
 	}
 	e.scope = append(e.scope, binding{prefix, uri})
@@ -93,7 +93,7 @@ func (e *payloadEncoder) elementPrefix(scope int, uri string) string {
 	case nsXML:
 		return "xml"
 	case nsXMLNS: // no prefix may be bound to it, nor the default
-		e.err = errPayloadShape
+		e.err = ErrMalformed
 		return ""
 	}
 	if e.lookup("") == uri {
@@ -124,7 +124,7 @@ func (e *payloadEncoder) attributePrefix(scope int, uri string) string {
 	case nsXML:
 		return "xml"
 	case nsXMLNS:
-		e.err = errPayloadShape
+		e.err = ErrMalformed
 		return ""
 	}
 	if prefix, ok := e.prefixOf(uri); ok {

@@ -21,10 +21,13 @@ const (
 	maxSpare = 1 << 20
 )
 
-// Why a payload is not delivered. None of it concerns the stanza around it.
+// Why an item has no payload although there was one.
 var (
-	errPayloadTooLarge = errors.New("the payload is larger than the limit")
-	errPayloadShape    = errors.New("the payload cannot be written as well-formed XML")
+	// ErrTooLarge means that it is over the limit, see [Client.SetMaxEvent].
+	ErrTooLarge = errors.New("the payload is larger than the limit")
+	// ErrMalformed means that it cannot be written as XML, or is so deep or
+	// has so many attributes or namespaces that others might not survive it.
+	ErrMalformed = errors.New("the payload cannot be written as well-formed XML")
 )
 
 // A payloadEncoder writes the tokens of a payload as XML that stands on its
@@ -95,13 +98,15 @@ func (e *payloadEncoder) token(tok xml.Token) {
 	case xml.EndElement:
 		e.end()
 	case xml.CharData:
-		if len(t) > 0 {
+		if len(t) > 0 && (e.limit == 0 || len(e.out)+len(t) <= e.limit) {
 			e.closeTag()
 			e.out = appendText(e.out, t)
+		} else if len(t) > 0 {
+			e.err = ErrTooLarge // which its escaped form might be many times over
 		}
 	}
 	if e.limit > 0 && len(e.out) > e.limit {
-		e.err = errPayloadTooLarge
+		e.err = ErrTooLarge
 	}
 }
 
@@ -115,7 +120,7 @@ func (e *payloadEncoder) closeTag() {
 
 func (e *payloadEncoder) start(t xml.StartElement) {
 	if len(e.open) == maxPayloadDepth || len(t.Attr) > maxAttrs || !isNCName(t.Name.Local) {
-		e.err = errPayloadShape
+		e.err = ErrMalformed
 		return
 	}
 	e.closeTag()
@@ -158,7 +163,7 @@ func (e *payloadEncoder) end() {
 
 func (e *payloadEncoder) attribute(scope int, a xml.Attr) {
 	if !isNCName(a.Name.Local) {
-		e.err = errPayloadShape
+		e.err = ErrMalformed
 		return
 	}
 	e.out = append(e.out, ' ')
@@ -195,7 +200,7 @@ func wellFormed(s string) (string, error) {
 		return "", err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return "", errPayloadShape
+		return "", ErrMalformed
 	}
 	return e.result()
 }

@@ -116,7 +116,7 @@ func TestPayloadThatCannotBeWritten(t *testing.T) {
 		strings.Repeat("<a"+strings.ReplaceAll(attributes(maxScope), " a", " xmlns:a")+">", 1) + "<b xmlns='urn:b'/></a>",
 	} {
 		got, err := decodePayload("<ok xmlns='urn:ok'/>"+raw, 0)
-		if !errors.Is(err, errPayloadShape) || got != "" {
+		if !errors.Is(err, ErrMalformed) || got != "" {
 			t.Errorf("%.60q became %.60q, %v", raw, got, err)
 		}
 	}
@@ -139,7 +139,7 @@ func TestPayloadLimit(t *testing.T) {
 	if got, err := decodePayload(raw, len(raw)); got != raw || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if got, err := decodePayload(raw, len(raw)-1); got != "" || !errors.Is(err, errPayloadTooLarge) {
+	if got, err := decodePayload(raw, len(raw)-1); got != "" || !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -154,6 +154,7 @@ func (s *session) message(r *reader, start xml.StartElement) error {
 			c.cfg.OnEvent(events[i])
 		}
 	}
+	clear(events) // the decoder keeps the slice, but need not keep the payloads
 	return nil
 }
 

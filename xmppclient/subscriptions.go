@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,12 +15,17 @@ const (
 	// throttle what their clients send, and answer in order: more at a time
 	// would only make everything else wait behind them.
 	subscribeWindow = 8
+	// renewEvery is at which turn a renewal goes before what somebody waits for.
+	renewEvery = 4
 	// renewAfter is how long a subscription is believed to stand without
 	// asking. Both Prosody and ejabberd can drop one silently, and only a new
 	// request tells.
 	renewAfter = 30 * time.Minute
 	// Bounds of the time after which a service that failed is asked again.
 	retryMin, retryMax = 2 * time.Second, 5 * time.Minute
+	// maxDropTries is how often a service that does not answer is asked to drop
+	// a subscription.
+	maxDropTries = 4
 	// maxQueuedStrays bounds how many subscriptions that nobody wants may wait
 	// to be dropped.
 	maxQueuedStrays = 1000
@@ -32,6 +38,7 @@ type subscription struct {
 	queue  *[]Node // the one of Client.fresh and Client.renewals that it is in
 	busy   bool    // a request is under way
 	again  bool    // it was asked for, or given up, while busy
+	stood  bool    // it was made once
 	subID  string
 	tries  int         // failures in a row
 	timer  *time.Timer // queues it later; nil if nothing is planned
@@ -120,12 +127,17 @@ func (sub *subscription) unplan() {
 	}
 }
 
-// dequeue takes the next node to work on out of its queue: the ones that
-// somebody waits for come first.
+// dequeue takes the next node to work on out of its queue. The ones that
+// somebody waits for come first, but every few turns another, so that nobody
+// can hold up the rest by asking for ever more.
 func (c *Client) dequeue() (j job, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, queue := range []*[]Node{&c.fresh, &c.renewals} {
+	queues := []*[]Node{&c.fresh, &c.renewals}
+	if c.turn++; c.turn%renewEvery == 0 {
+		slices.Reverse(queues)
+	}
+	for _, queue := range queues {
 		for len(*queue) > 0 {
 			n := (*queue)[0]
 			*queue = (*queue)[1:]
@@ -198,9 +210,9 @@ func (c *Client) finish(n Node, sub *subscription, subID string, err error) bool
 		c.enqueue(&c.fresh, n, sub)
 		return false
 	case err == nil:
-		sub.subID, sub.tries = subID, 0
+		sub.subID, sub.tries, sub.stood = subID, 0, true
 		c.plan(renewAfter, n, sub)
-	case Temporary(err):
+	case Temporary(err), sub.stood && Unreachable(err):
 		c.planRetry(n, sub, err)
 	default:
 		c.remove(n, sub)
@@ -209,7 +221,8 @@ func (c *Client) finish(n Node, sub *subscription, subID string, err error) bool
 }
 
 // finishDrop notes the outcome of an attempt to unsubscribe. A service that
-// refuses knows of no subscription.
+// refuses knows of no subscription. One that never answers is given up: should
+// an event come, it is asked again.
 func (c *Client) finishDrop(n Node, sub *subscription, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,7 +231,7 @@ func (c *Client) finishDrop(n Node, sub *subscription, err error) {
 	case sub.again:
 		sub.again = false
 		c.enqueue(&c.fresh, n, sub)
-	case err != nil && (errors.Is(err, ErrDisconnected) || errors.Is(err, ErrTimeout)):
+	case errors.Is(err, ErrDisconnected), errors.Is(err, ErrTimeout) && sub.tries < maxDropTries:
 		c.planRetry(n, sub, err)
 	default:
 		c.remove(n, sub)
@@ -246,6 +259,16 @@ func (c *Client) enter(s *session) {
 	}
 }
 
+// unplanAll stops all timers. It is called when there will be no session any
+// more.
+func (c *Client) unplanAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, sub := range c.subs {
+		sub.unplan()
+	}
+}
+
 // leave is called when the session has ended.
 func (c *Client) leave() {
 	c.mu.Lock()
@@ -270,8 +293,8 @@ func (c *Client) expects(ev *Event) bool {
 	sub := c.subs[ev.Node]
 	ended := ev.Kind == Deleted || ev.Kind == SubscriptionChanged && ev.Subscription != "subscribed"
 	switch {
-	case sub == nil && !ended && len(c.fresh) < maxQueuedStrays:
-		c.enqueue(&c.fresh, ev.Node, c.add(ev.Node))
+	case sub == nil && !ended && len(c.renewals) < maxQueuedStrays:
+		c.enqueue(&c.renewals, ev.Node, c.add(ev.Node))
 		return false
 	case sub == nil:
 		return false

@@ -2,6 +2,7 @@ package xmppclient
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -190,6 +191,74 @@ func TestUnsubscribingIsRetried(t *testing.T) {
 		synctest.Wait()
 		if len(r.subscriptions()) != 0 {
 			t.Error("it is not forgotten")
+		}
+	})
+}
+
+// TestServiceThatWasThereIsAskedAgain has one that is restarted.
+func TestServiceThatWasThereIsAskedAgain(t *testing.T) {
+	subscribed(t, func(r *rig, p *peer) {
+		r.fake.answer(func(p *peer, iq iqIn) bool {
+			p.fail(iq, "cancel", "service-unavailable")
+			return true
+		})
+		r.Subscribe(news)
+		r.want(p, "<subscribe ")
+		next := r.want(p, "<subscribe ")
+		synctest.Wait()
+		if subs := take(r, &r.subs); !Unreachable(subs[len(subs)-1].err) {
+			t.Errorf("outcomes: %+v", subs)
+		}
+		r.fake.answer(nil)
+		if again := r.want(p, "<subscribe "); again.At.Sub(next.At) > retryMax {
+			t.Errorf("asked again after %v", again.At.Sub(next.At))
+		}
+		r.wantAlive(p)
+	})
+}
+
+// TestDroppingIsGivenUp has a service that never answers.
+func TestDroppingIsGivenUp(t *testing.T) {
+	subscribed(t, func(r *rig, p *peer) {
+		r.fake.answer(func(_ *peer, iq iqIn) bool { return strings.Contains(iq.Inner, "<unsubscribe ") })
+		r.Unsubscribe(news)
+		for range maxDropTries + 1 {
+			r.want(p, "<unsubscribe ")
+		}
+		time.Sleep(time.Hour)
+		if len(r.subscriptions()) != 0 {
+			t.Error("it is not forgotten")
+		}
+	})
+}
+
+// TestRenewalsHaveTheirTurn has somebody who asks for ever more nodes.
+func TestRenewalsHaveTheirTurn(t *testing.T) {
+	running(t, func(r *rig, p *peer) {
+		r.fake.answer(func(p *peer, iq iqIn) bool {
+			time.AfterFunc(50*time.Millisecond, func() { p.result(iq, "") })
+			return true
+		})
+		for i := range 200 {
+			r.Subscribe(Node{fakeService, fmt.Sprint("old", i)})
+		}
+		time.Sleep(time.Minute)
+		p.raw.reset()
+		p = r.session()
+		for i := range 200 {
+			r.Subscribe(Node{fakeService, fmt.Sprint("more", i)})
+		}
+		r.wantSoon(p, "'more0'")
+		more, old := 0, 0
+		for range 80 {
+			if strings.Contains(r.want(p, "<subscribe ").Inner, "'more") {
+				more++
+			} else {
+				old++
+			}
+		}
+		if old < 80/renewEvery-2 || more < 2*old {
+			t.Errorf("%d renewals, %d new subscriptions", old, more)
 		}
 	})
 }

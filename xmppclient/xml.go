@@ -109,7 +109,11 @@ func (r *reader) skip(depth int) error {
 	return nil
 }
 
-// text returns the character data of the element that is open, and leaves it.
+// maxText bounds what text returns: nothing that it is used for is long.
+const maxText = 4 << 10
+
+// text returns the character data of the element that is open, less what is
+// over maxText, and leaves it.
 func (r *reader) text() (string, error) {
 	var b strings.Builder
 	for parent := r.depth; r.depth >= parent; {
@@ -118,10 +122,10 @@ func (r *reader) text() (string, error) {
 			return "", err
 		}
 		if data, ok := tok.(xml.CharData); ok {
-			b.Write(data)
+			b.Write(data[:min(len(data), maxText-b.Len())])
 		}
 	}
-	return b.String(), nil
+	return strings.ToValidUTF8(b.String(), ""), nil
 }
 
 // attr returns the value of the attribute without a namespace that has the

@@ -27,7 +27,7 @@ func init() {
 	flags.String("server", "", "[xmpp://|xmpps://]host[:port] of its server")
 	flags.String("service", "", "The JID of the publish-subscribe service")
 	flags.String("ca", "", "A PEM file with the authorities to trust for the server's certificate")
-	flags.String("node", "demo", "The node to show")
+	flags.String("node", "", "The node to show")
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "demo",
 		Usage: "[--listen <address>] [--jid <JID> --node <name> [--server <address>] [--service <JID>] [--ca <file>]]",
@@ -61,9 +61,14 @@ func runDemo(fl caddycmd.Flags) (int, error) {
 		jid: fl.String("jid"), password: "{env.XMPP_PASSWORD}", server: fl.String("server"),
 		service: fl.String("service"), ca: fl.String("ca"), node: fl.String("node"),
 	}
-	if d.jid == "" {
+	switch {
+	case d.jid == "" && d.server+d.service+d.ca+d.node != "":
+		err = errors.New("--server, --service, --ca and --node need --jid")
+	case d.jid == "":
 		d, err = startService(dir)
-	} else if os.Getenv("XMPP_PASSWORD") == "" {
+	case d.node == "":
+		err = errors.New("--jid needs --node")
+	case os.Getenv("XMPP_PASSWORD") == "":
 		err = errors.New("set the environment variable XMPP_PASSWORD to the password of " + d.jid)
 	}
 	if err != nil {
@@ -119,6 +124,14 @@ func (d demo) serve(dir, listen string) error {
 	}
 	cfg, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), nil)
 	if err != nil {
+		return err
+	}
+	// Caddy would share the port with whoever has it.
+	probe, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("%w (see --listen)", err)
+	}
+	if err := probe.Close(); err != nil {
 		return err
 	}
 	if err := caddy.Load(cfg, true); err != nil {

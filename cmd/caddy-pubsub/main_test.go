@@ -191,7 +191,7 @@ func TestExample(t *testing.T) {
 	// All that differs is where things are on this machine.
 	config := replace(t, string(example),
 		"skip_install_trust\n", "skip_install_trust\nadmin off\nhttp_port "+plainPort+"\nhttps_port "+port+"\n",
-		"jid {$XMPP_JID}\n", "jid {$XMPP_JID}\nserver "+s.Addr()+"\ntls {\nca "+s.CAFile()+"\n}\n",
+		"jid {env.XMPP_JID}\n", "jid {env.XMPP_JID}\nserver "+s.Addr()+"\ntls {\nca "+s.CAFile()+"\n}\n",
 		"localhost:5280", s.HTTPAddr())
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

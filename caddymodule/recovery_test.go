@@ -1,0 +1,152 @@
+package caddymodule_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-pubsub/caddy-pubsub/internal/xmpptest"
+)
+
+const discoInfo = "http://jabber.org/protocol/disco#info"
+
+// isAbout reports whether iq asks for the access model of the node.
+func isAbout(iq xmpptest.IQ, node string) bool {
+	return iq.Payload.XMLName.Space == discoInfo && iq.Payload.Attr("node") == node
+}
+
+// isSubscribe reports whether iq asks for a subscription.
+func isSubscribe(iq xmpptest.IQ) bool { return strings.Contains(iq.Raw, "<subscribe ") }
+
+// TestServiceRestarts has a service that is back later than its server.
+func TestServiceRestarts(t *testing.T) {
+	var down atomic.Bool
+	var refused atomic.Int32
+	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !down.Load() || !isSubscribe(iq) && !isAbout(iq, "news") {
+			return false
+		}
+		s.Fail(iq, xmpptest.StanzaError{Type: "cancel", Condition: "service-unavailable"})
+		refused.Add(1)
+		return true
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{})
+	site := startCaddy(t, f.directive(""))
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+	down.Store(true)
+	f.session().Reset()
+	wantSoon(t, "the service is asked", func() bool { return refused.Load() > 0 })
+	held := site.stream("/eventsource/news")
+	held.wantHeld()
+	down.Store(false)
+	stream.wantGap("news", "link-lost")
+	held.wantSubscribed("news")
+	f.Publish("news", "1", entry)
+	stream.wantItem("1", entry)
+	held.wantItem("1", entry)
+}
+
+// TestServiceThatCannotSay has a node whose access model could not be told for
+// a while, and a link that is lost after that.
+func TestServiceThatCannotSay(t *testing.T) {
+	var busy atomic.Bool
+	var asked atomic.Int32
+	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !busy.Load() || !isAbout(iq, "news") {
+			return false
+		}
+		s.Fail(iq, xmpptest.StanzaError{Type: "wait", Condition: "resource-constraint"})
+		asked.Add(1)
+		return true
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{NotifyConfig: true})
+	site := startCaddy(t, f.directive("heartbeat 100ms"))
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+	busy.Store(true)
+	f.SetAccessModel("news", "open") // which makes us ask
+	wantSoon(t, "the service is asked", func() bool { return asked.Load() > 0 })
+	for range 10 {
+		stream.wantLine(":")
+	}
+	if n := asked.Load(); n > 2 {
+		t.Errorf("the service was asked %d times within a second", n)
+	}
+	res, body := site.get("/eventsource/news")
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%s %v %s", res.Status, res.Header, body)
+	}
+	busy.Store(false)
+	f.session().Reset()
+	stream.wantGap("news", "link-lost")
+	f.Publish("news", "1", entry)
+	stream.wantItem("1", entry)
+}
+
+// TestClientsThatHangUp has many that ask a service which does not answer, and
+// do not wait for it.
+func TestClientsThatHangUp(t *testing.T) {
+	var asked atomic.Int32
+	f := startFake(t, xmpptest.Config{OnIQ: func(_ *xmpptest.Session, iq xmpptest.IQ) bool {
+		silent := strings.HasPrefix(iq.Payload.Attr("node"), "silent")
+		if silent {
+			asked.Add(1)
+		}
+		return silent
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{})
+	site := startCaddy(t, f.directive(""))
+	site.stream("/eventsource/news").wantSubscribed("news")
+	for i := range 100 {
+		ctx, hangUp := context.WithCancel(t.Context())
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, site.url(fmt.Sprint("/eventsource/silent", i)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := asked.Load()
+		go func() {
+			wantSoon(t, "the service is asked", func() bool { return asked.Load() > before })
+			hangUp()
+		}()
+		if res, err := http.DefaultTransport.RoundTrip(req); err == nil {
+			res.Body.Close()
+			t.Fatal(res.Status)
+		}
+	}
+	f.CreateNode("late", xmpptest.NodeConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // half of what a request of ours may take
+	defer cancel()
+	res := site.send(ctx, http.MethodHead, "/eventsource/late")
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Error(res.Status)
+	}
+}
+
+// TestErrorRoutesByStatus has a site without a name, whose error routes are for
+// one status.
+func TestErrorRoutesByStatus(t *testing.T) {
+	f := startFake(t, xmpptest.Config{})
+	f.CreateNode("closed", xmpptest.NodeConfig{AccessModel: "whitelist"})
+	site := newSite(t)
+	config := site.caddyfile(f.directive("") + "\nhandle_errors 404 {\nrespond \"custom {err.status_code}\"\n}")
+	if err := site.tryAdaptLoad(strings.Replace(config, "http://127.0.0.1:", "http://:", 1)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if res, body := site.get("/eventsource/none"); res.StatusCode != 404 || body != "custom 404" {
+		t.Errorf("%s %s", res.Status, body)
+	}
+	site.wantProblem("/eventsource/closed", 403, "closed", "")
+}
