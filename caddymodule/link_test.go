@@ -72,6 +72,10 @@ func TestWrongPassword(t *testing.T) {
 		site.wantProblem("/eventsource/news", 502, "news", "")
 	}
 	site.wantLog(1, "rejects the account")
+	// Who the gateway is and where its server is concerns no browser.
+	if _, body := site.get("/eventsource/news"); strings.Contains(body, "gateway") || strings.Contains(body, f.Addr()) {
+		t.Errorf("the browser is told %s", body)
+	}
 	if n := f.Logins(); n != 1 {
 		t.Errorf("%d attempts to log in", n)
 	}

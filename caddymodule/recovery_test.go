@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -149,4 +150,39 @@ func TestErrorRoutesByStatus(t *testing.T) {
 		t.Errorf("%s %s", res.Status, body)
 	}
 	site.wantProblem("/eventsource/closed", 403, "closed", "")
+}
+
+// TestNodeIsGone has a service that does not tell that a node is deleted.
+func TestNodeIsGone(t *testing.T) {
+	var gone atomic.Bool
+	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !gone.Load() || !isAbout(iq, "news") {
+			return false
+		}
+		s.Fail(iq, xmpptest.StanzaError{Type: "cancel", Condition: "item-not-found"})
+		return true
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{NotifyConfig: true})
+	site := startCaddy(t, f.directive(""))
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+	gone.Store(true)
+	f.SetAccessModel("news", "open") // which makes us ask
+	stream.want("subscription", "<subscription node='news' subscription='none'/>")
+	stream.wantOver()
+	site.wantProblem("/eventsource/news", 404, "news", "item-not-found")
+}
+
+// TestOtherAuthority has a reload after the file of the authorities changed.
+func TestOtherAuthority(t *testing.T) {
+	f, other := startFake(t, xmpptest.Config{}), startFake(t, xmpptest.Config{})
+	f.CreateNode("news", xmpptest.NodeConfig{})
+	site := startCaddy(t, f.directive(""))
+	site.stream("/eventsource/news").wantSubscribed("news")
+	if err := os.WriteFile(f.ca, other.CertPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site.load(f.directive(""))
+	site.stream("/eventsource/news").wantHeld()
+	site.wantLog(1, "unknown authority")
 }
