@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,8 +14,6 @@ const (
 	// throttle what their clients send, and answer in order: more at a time
 	// would only make everything else wait behind them.
 	subscribeWindow = 8
-	// renewEvery is at which turn a renewal goes before what somebody waits for.
-	renewEvery = 4
 	// renewAfter is how long a subscription is believed to stand without
 	// asking. Both Prosody and ejabberd can drop one silently, and only a new
 	// request tells.
@@ -90,23 +87,6 @@ func (c *Client) remove(n Node, sub *subscription) {
 	}
 }
 
-// enqueue puts n at the end of a queue, unless it is in that or in the one that
-// is ahead. c.mu must be held.
-func (c *Client) enqueue(queue *[]Node, n Node, sub *subscription) {
-	sub.unplan()
-	switch {
-	case sub.busy:
-		sub.again = true
-	case sub.queue != queue && sub.queue != &c.fresh:
-		sub.queue = queue
-		*queue = append(*queue, n)
-		select {
-		case c.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
 // plan queues n after about d. c.mu must be held.
 func (c *Client) plan(d time.Duration, n Node, sub *subscription) {
 	sub.unplan()
@@ -125,38 +105,6 @@ func (sub *subscription) unplan() {
 		sub.timer.Stop()
 		sub.timer = nil
 	}
-}
-
-// dequeue takes the next node to work on out of its queue. The ones that
-// somebody waits for come first, but every few turns another, so that nobody
-// can hold up the rest by asking for ever more.
-func (c *Client) dequeue() (j job, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	queues := []*[]Node{&c.fresh, &c.renewals}
-	if c.turn++; c.turn%renewEvery == 0 {
-		slices.Reverse(queues)
-	}
-	for _, queue := range queues {
-		for len(*queue) > 0 {
-			n := (*queue)[0]
-			*queue = (*queue)[1:]
-			// It may be in the other queue by now, or be forgotten.
-			if sub := c.subs[n]; sub != nil && sub.queue == queue {
-				sub.queue, sub.busy = nil, true
-				return job{n, sub, sub.wanted, sub.subID}, true
-			}
-		}
-	}
-	return job{}, false
-}
-
-// A job is to make a subscription, or to drop it.
-type job struct {
-	node   Node
-	sub    *subscription
-	wanted bool
-	subID  string
 }
 
 // keepSubscribed works on the queues, and returns when ctx has ended and all
