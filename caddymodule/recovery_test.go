@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,26 +106,30 @@ func TestClientsThatHangUp(t *testing.T) {
 	f.CreateNode("news", xmpptest.NodeConfig{})
 	site := startCaddy(t, f.directive(""))
 	site.stream("/eventsource/news").wantSubscribed("news")
+	ctx, hangUp := context.WithCancel(t.Context())
+	defer hangUp()
+	var clients sync.WaitGroup
+	transport := &http.Transport{DisableKeepAlives: true}
 	for i := range 100 {
-		ctx, hangUp := context.WithCancel(t.Context())
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, site.url(fmt.Sprint("/eventsource/silent", i)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := asked.Load()
-		go func() {
-			wantSoon(t, "the service is asked", func() bool { return asked.Load() > before })
-			hangUp()
-		}()
-		if res, err := http.DefaultTransport.RoundTrip(req); err == nil {
-			res.Body.Close()
-			t.Fatal(res.Status)
-		}
+		clients.Go(func() {
+			if res, err := transport.RoundTrip(req); err == nil {
+				res.Body.Close()
+				t.Error(res.Status)
+			}
+		})
 	}
+	wantSoon(t, "as much is asked as may be at a time", func() bool { return asked.Load() >= 16 })
+	hangUp()
+	clients.Wait()
+	transport.CloseIdleConnections()
 	f.CreateNode("late", xmpptest.NodeConfig{})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // half of what a request of ours may take
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second) // half of what a request of ours may take
 	defer cancel()
-	res := site.send(ctx, http.MethodHead, "/eventsource/late")
+	res := site.send(soon, http.MethodHead, "/eventsource/late")
 	res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		t.Error(res.Status)
