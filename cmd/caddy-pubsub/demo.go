@@ -168,6 +168,10 @@ func (d demo) caddyfile(root, listen string) (string, error) {
 	log default {
 		format console
 		level WARN
+		exclude admin
+	}
+	servers {
+		protocols h1
 	}
 }
 http://:%s {
