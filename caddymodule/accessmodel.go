@@ -40,14 +40,16 @@ func (n *node) askAccess() {
 		return
 	}
 	n.asking, n.askedAt = true, time.Now()
-	a := n.account
+	a, doubts := n.account, n.doubts
 	a.running.Go(func() {
 		info, err := a.client.NodeInfo(n.followed, n.id)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		n.asking = false
-		n.noteAccess(info.AccessModel, err)
-		n.tell()
+		if n.doubts == doubts {
+			n.noteAccess(info.AccessModel, err)
+		}
+		n.tell() // and who still has to know asks again
 	})
 }
 
@@ -77,9 +79,9 @@ func isGone(err error) bool {
 	return errors.As(err, &e) && e.Condition == "item-not-found"
 }
 
-// forgetAccess makes sure that the access model is asked for again.
-func (n *node) forgetAccess() {
-	n.account.mu.Lock()
-	defer n.account.mu.Unlock()
-	n.accessAt = time.Time{}
+// doubtAccess makes sure that the access model is asked for before anything more
+// is shown, since it may have changed. account.mu must be held.
+func (n *node) doubtAccess() {
+	n.doubts++
+	n.accessAt, n.accessErr = time.Time{}, nil
 }

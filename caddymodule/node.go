@@ -29,6 +29,7 @@ type node struct {
 	access      string      // the access model; empty until the service told it
 	accessAt    time.Time   // when it did; zero if much may have changed since
 	accessErr   error       // why it could not be told, if it may yet be
+	doubts      int         // how often it had to be doubted: an answer from before is none
 	asking      bool        // it is being asked for
 	askedAt     time.Time   // when it was asked for last
 	changed     chan struct{}
@@ -209,7 +210,7 @@ func (n *node) stand() {
 func (n *node) interrupt() {
 	n.interrupted = n.interrupted || n.standing
 	n.standing, n.subErr = false, nil
-	n.accessAt, n.accessErr = time.Time{}, nil // it may change meanwhile
+	n.doubtAccess()
 	n.tell()
 }
 

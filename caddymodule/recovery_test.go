@@ -191,3 +191,37 @@ func TestOtherAuthority(t *testing.T) {
 	site.stream("/eventsource/news").wantHeld()
 	site.wantLog(1, "unknown authority")
 }
+
+// TestAnswerOfBefore has a service that told the access model just before it
+// changed.
+func TestAnswerOfBefore(t *testing.T) {
+	var holding atomic.Bool
+	held := make(chan func(), 1) // answers, late, what was asked
+	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !isAbout(iq, "news") || !holding.Swap(false) {
+			return false
+		}
+		held <- func() {
+			s.Reply(iq, "<query xmlns='"+discoInfo+"'><x xmlns='jabber:x:data' type='result'>"+
+				"<field var='pubsub#access_model'><value>open</value></field></x></query>")
+		}
+		return true
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{NotifyConfig: true, Members: []string{"gateway@localhost"}})
+	site := startCaddy(t, f.directive(""))
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+	session := f.session()
+	subscribes := func() int { return strings.Count(strings.Join(session.Received(), ""), "<subscribe ") }
+
+	holding.Store(true)
+	f.SetAccessModel("news", "open") // which makes us ask
+	answer := <-held
+	before := subscribes()
+	f.SetAccessModel("news", "whitelist")
+	wantSoon(t, "the change was seen", func() bool { return subscribes() > before })
+	answer()
+	f.Publish("news", "1", "<secret xmlns='urn:x'/>")
+	stream.want("subscription", "<subscription node='news' subscription='none'/>")
+	stream.wantOver()
+}

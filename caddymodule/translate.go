@@ -32,7 +32,9 @@ func (a *account) onEvent(ev xmppclient.Event) {
 		n.endStanding(errDeleted)
 	case xmppclient.Configured:
 		// Who may watch is seen when the outcome comes.
-		n.forgetAccess()
+		a.mu.Lock()
+		n.doubtAccess()
+		a.mu.Unlock()
 		a.client.Subscribe(ev.Node)
 	case xmppclient.SubscriptionChanged:
 		if ev.Subscription != "subscribed" {
