@@ -39,12 +39,12 @@ func (s *stream) poll() ([]byte, error) {
 	if err := s.admit(true); err != nil {
 		return nil, err
 	}
-	body := s.begin()
+	body, found := s.begin()
 	keepsID := strings.Contains(s.r.Header.Get("Accept"), "text/event-stream")
 	if keepsID && s.lastEventID == "" {
 		return body, nil // from here the client can go on
 	}
-	if _, found := s.node.events.Find(s.lastEventID); found || s.lastEventID == "" {
+	if found || s.lastEventID == "" {
 		body = nil // nothing the client does not know
 	}
 	for len(body) == 0 {

@@ -146,8 +146,9 @@ func mayChange(err error) bool {
 }
 
 // begin finds the place in the log where the stream starts, and returns the
-// events that tell the client so.
-func (s *stream) begin() []byte {
+// events that tell the client so, and whether it is the one that the client
+// asked for.
+func (s *stream) begin() (out []byte, found bool) {
 	log, name := s.node.events, s.node.id.Name
 	at, found := log.Find(s.lastEventID)
 	if !found {
@@ -155,17 +156,18 @@ func (s *stream) begin() []byte {
 	}
 	s.at = at
 	id := log.ID(at)
-	out := eventstream.Event{Name: "subscription", ID: id, Data: subscriptionXML(name, "subscribed")}.Append(nil)
+	out = eventstream.Event{Name: "subscription", ID: id, Data: subscriptionXML(name, "subscribed")}.Append(nil)
 	if s.lastEventID != "" && !found {
 		out = eventstream.Event{Name: "gap", ID: id, Data: gapJSON(name, "unknown-id")}.Append(out)
 	}
-	return out
+	return out, found
 }
 
 // follow writes the node's events from where the stream starts.
 func (s *stream) follow() error {
 	s.link = xmppclient.Up
-	if err := s.write(s.begin()); err != nil {
+	first, _ := s.begin()
+	if err := s.write(first); err != nil {
 		return err
 	}
 	for {
