@@ -1,6 +1,9 @@
 package xmpptest
 
-import "strings"
+import (
+	"net"
+	"strings"
+)
 
 // accept starts a goroutine for each connection until the listener is closed.
 func (srv *Server) accept() {
@@ -17,7 +20,7 @@ func (srv *Server) accept() {
 		}
 		srv.running.Go(func() {
 			s.run()
-			srv.forget(s)
+			srv.release(c)
 		})
 	}
 }
@@ -34,14 +37,20 @@ func (srv *Server) admit(c *conn) (*Session, bool) {
 		return nil, false
 	}
 	srv.conns[c] = struct{}{}
-	return newSession(srv, c, srv.silentAt), true
+	return newSession(srv, c), true
 }
 
-func (srv *Server) forget(s *Session) {
-	srv.unbind(s)
+func (srv *Server) release(c *conn) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	delete(srv.conns, s.conn)
+	delete(srv.conns, c)
+}
+
+// admitted returns false if a restart has come over the session. srv.mu must be
+// held.
+func (srv *Server) admitted(s *Session) bool {
+	_, ok := srv.conns[s.conn]
+	return ok
 }
 
 func (srv *Server) password(user string) (password string, ok bool) {
@@ -59,24 +68,43 @@ func (srv *Server) countLogin() {
 
 // bind makes s the session of its JID and sends it result. It ends the session
 // that had the JID so far. Nothing is sent to s before result.
-func (srv *Server) bind(s *Session, result string) {
+func (srv *Server) bind(s *Session, result string) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
+	if !srv.admitted(s) {
+		return net.ErrClosed
+	}
 	if old := srv.bound[s.jid]; old != nil {
+		srv.remove(old)
 		old.end(streamError("conflict", "Replaced by new connection"))
 	}
-	srv.bound[s.jid] = s
 	srv.binds++
 	_ = s.send(result)
+	srv.establish(s)
+	return nil
+}
+
+// establish makes s the session of its JID. srv.mu must be held.
+func (srv *Server) establish(s *Session) {
+	if srv.cutAfter >= 0 {
+		s.CutAfter(srv.cutAfter)
+	}
+	srv.bound[s.jid] = s
 	srv.fresh = append(srv.fresh, s)
 	close(srv.news)
 	srv.news = make(chan struct{})
 }
 
-// unbind takes s out of the list of sessions, if it is in it.
+// unbind takes s out of the list of sessions, if it is in it, for good.
 func (srv *Server) unbind(s *Session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
+	srv.remove(s)
+}
+
+// remove is unbind with srv.mu held.
+func (srv *Server) remove(s *Session) {
+	s.forget()
 	if srv.bound[s.jid] == s {
 		delete(srv.bound, s.jid)
 	}

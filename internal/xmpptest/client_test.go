@@ -160,7 +160,6 @@ func (c *client) auth(mechanism, message string) Element {
 
 func (c *client) bind(resource string) *client {
 	c.t.Helper()
-	c.open()
 	c.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" + resource + "</resource></bind></iq>")
 	c.want("type='result'", "@"+c.srv.Domain()+"/"+resource)
 	return c
@@ -174,13 +173,21 @@ func login(t *testing.T, srv *Server, resource string) *client {
 
 func loginAs(t *testing.T, srv *Server, user, password, resource string) *client {
 	t.Helper()
+	c := authenticate(t, srv, user, password)
+	c.open()
+	return c.bind(resource)
+}
+
+// authenticate is loginAs up to the stream on which a resource can be bound.
+func authenticate(t *testing.T, srv *Server, user, password string) *client {
+	t.Helper()
 	c := dial(t, srv)
 	c.startTLS()
 	c.open()
 	if el := c.auth("PLAIN", "\x00"+user+"\x00"+password); el.XMLName.Local != "success" {
 		t.Fatalf("got %s, want success", el)
 	}
-	return c.bind(resource)
+	return c
 }
 
 // scram logs in with SCRAM-SHA-256 and this GS2 header. It returns the last

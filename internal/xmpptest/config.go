@@ -3,8 +3,8 @@
 // and can be told to misbehave.
 //
 // It implements the client-to-server half of RFC 6120 (STARTTLS or direct TLS,
-// SASL PLAIN and SCRAM, resource binding), XEP-0199 ping, and of XEP-0060 and
-// XEP-0030 what a subscriber and a publisher need. Where the specifications
+// SASL PLAIN and SCRAM, resource binding), XEP-0198 stream management, XEP-0199
+// ping, and of XEP-0060 and XEP-0030 what a subscriber and a publisher need. Where the specifications
 // leave a choice it answers as Prosody does. There are no rosters, no presence
 // routing, no server-to-server links and no storage.
 package xmpptest
@@ -35,6 +35,9 @@ type Config struct {
 	// answered. The connection stays open. Default: Never.
 	SilentAt Stage
 
+	// Default: the server knows nothing of it.
+	StreamManagement StreamManagement
+
 	// OnIQ is called with each request a bound session makes, before the
 	// server answers it. If it returns true the server leaves the request
 	// alone. It runs on the goroutine that reads the session, so the session
@@ -53,6 +56,7 @@ const (
 	AtStartTLS           // It has asked for STARTTLS.
 	AtTLSHandshake       // It may begin the TLS handshake.
 	AtSASL               // It has sent its first SASL message.
+	AtResume             // It has asked to resume a session.
 	AtBind               // It has asked for a resource.
 )
 
@@ -70,5 +74,6 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Mechanisms == nil {
 		cfg.Mechanisms = []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"}
 	}
+	cfg.StreamManagement = cfg.StreamManagement.withDefaults()
 	return cfg
 }

@@ -28,46 +28,73 @@ func TestConflict(t *testing.T) {
 	second.want("<item id='1'/>")
 }
 
-func TestSilence(t *testing.T) {
-	negotiate := func(c *client, stage Stage) {
-		if stage == AtAccept {
-			return
-		}
-		header := "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='localhost'>"
-		if stage == AtStreamHeader {
-			c.send(header)
-			return
-		}
-		if stage == AtStartTLS {
-			c.open()
-			c.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-			return
-		}
-		if stage == AtTLSHandshake {
-			c.open()
-			c.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-			c.want("<proceed")
-			c.send("\x16\x03\x01") // the start of a handshake
-			return
-		}
-		c.startTLS()
-		c.open()
-		if stage == AtSASL {
-			c.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + b64("\x00alice\x00secret") + "</auth>")
-			return
-		}
-		c.auth("PLAIN", "\x00alice\x00secret")
-		c.open()
-		c.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+// reach takes c to a stage, where the server has nothing to read any more.
+func reach(c *client, stage Stage) {
+	c.t.Helper()
+	if stage == AtAccept {
+		return
 	}
-	srv := start(t, Config{})
+	header := "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='localhost'>"
+	if stage == AtStreamHeader {
+		c.send(header)
+		return
+	}
+	if stage == AtStartTLS {
+		c.open()
+		c.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+		return
+	}
+	if stage == AtTLSHandshake {
+		c.open()
+		c.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+		c.want("<proceed")
+		return
+	}
+	c.startTLS()
+	c.open()
+	if stage == AtSASL {
+		c.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + b64("\x00alice\x00secret") + "</auth>")
+		return
+	}
+	c.auth("PLAIN", "\x00alice\x00secret")
+	c.open()
+	if stage == AtResume {
+		c.send("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>")
+		return
+	}
+	c.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+}
+
+func TestSilence(t *testing.T) {
+	srv := start(t, Config{StreamManagement: StreamManagement{Offered: true}})
 	for stage := AtAccept; stage <= AtBind; stage++ {
 		srv.SetSilentAt(stage)
 		c := dial(t, srv)
-		negotiate(c, stage)
+		reach(c, stage)
+		if stage == AtTLSHandshake {
+			c.send("\x16\x03\x01") // the start of it
+		}
 		c.wantSilence()
 	}
 	srv.SetSilentAt(Never)
+	login(t, srv, "r")
+}
+
+func TestResetAt(t *testing.T) {
+	srv := start(t, Config{StreamManagement: StreamManagement{Offered: true}})
+	// At AtAccept dialing may already see it, as with SetRefusing.
+	for stage := AtStreamHeader; stage <= AtBind; stage++ {
+		srv.SetResetAt(stage)
+		c := dial(t, srv)
+		reach(c, stage)
+		if _, err := c.conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("stage %d: got %v, want a reset", stage, err)
+		}
+	}
+	if n := srv.Binds(); n != 0 {
+		t.Errorf("%d binds", n)
+	}
+	srv.SetResetAt(Never)
 	login(t, srv, "r")
 }
 
@@ -112,6 +139,19 @@ func TestStreamErrorAndClose(t *testing.T) {
 	}
 }
 
+func TestSeeOtherHost(t *testing.T) {
+	srv := start(t, Config{})
+	c := login(t, srv, "r")
+	waitSession(t, srv).SeeOtherHost("[::1]:5222")
+	c.want("<see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[::1]:5222</see-other-host>")
+	if _, err := c.read(); err != io.EOF {
+		t.Errorf("got %v, want the end of the stream", err)
+	}
+	if len(srv.Sessions()) != 0 {
+		t.Error("still bound")
+	}
+}
+
 func TestReset(t *testing.T) {
 	srv := start(t, Config{})
 	c := login(t, srv, "r")
@@ -133,6 +173,20 @@ func TestCutAfter(t *testing.T) {
 			t.Errorf("got %q and %v, want %d bytes", got, err, n)
 		}
 	}
+}
+
+func TestSetCutAfter(t *testing.T) {
+	srv := start(t, Config{})
+	srv.SetCutAfter(20)
+	c := authenticate(t, srv, "alice", "secret")
+	c.open()
+	c.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+	got, err := io.ReadAll(c.conn)
+	if len(got) != 20 || err != nil {
+		t.Errorf("got %q and %v, want 20 bytes", got, err)
+	}
+	srv.SetCutAfter(-1)
+	login(t, srv, "r")
 }
 
 func TestHang(t *testing.T) {

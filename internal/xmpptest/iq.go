@@ -20,7 +20,7 @@ type IQ struct {
 type StanzaError struct {
 	Type      string // cancel, modify, auth or wait
 	Condition string // of RFC 6120, section 8.3.3
-	App       string // a condition of XEP-0060, such as "closed-node". May be empty.
+	App       string // a condition of XEP-0060 with its attributes, such as "closed-node". May be empty.
 }
 
 func (e StanzaError) Error() string {

@@ -10,7 +10,7 @@ func (p *service) handleItems(r request) error {
 		return err
 	}
 	if n.cfg.Transient {
-		return StanzaError{"cancel", "feature-not-implemented", "persistent-items"}
+		return errTransient
 	}
 	items := n.items
 	if limit, err := strconv.Atoi(r.verb.Attr("max_items")); err == nil {

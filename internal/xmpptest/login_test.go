@@ -29,6 +29,7 @@ func TestPlain(t *testing.T) {
 	if el := c.auth("PLAIN", "alice@localhost\x00alice\x00secret"); el.XMLName.Local != "success" {
 		t.Fatalf("got %s", el)
 	}
+	c.open()
 	c.bind("r")
 	if s := waitSession(t, srv); s.JID() != "alice@localhost/r" {
 		t.Errorf("bound %s", s.JID())
@@ -98,6 +99,7 @@ func TestDirectTLS(t *testing.T) {
 	if el := c.auth("PLAIN", "\x00alice\x00secret"); el.XMLName.Local != "success" {
 		t.Fatalf("got %s", el)
 	}
+	c.open()
 	c.bind("r")
 }
 

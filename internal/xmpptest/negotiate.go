@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,31 +16,39 @@ const (
 	nsBind = "urn:ietf:params:xml:ns:xmpp-bind"
 )
 
-// negotiate leads the client to a bound resource. It returns the answer to the
-// bind request, which is yet to be sent.
-func (s *Session) negotiate() (result string, err error) {
-	s.reached(AtAccept)
+var errReset = errors.New("reset as a test has asked for")
+
+// negotiate leads the client to a session, bound or resumed.
+func (s *Session) negotiate() error {
+	err := s.reached(AtAccept)
 	switch {
+	case err != nil:
 	case s.srv.cfg.DirectTLS:
 		err = s.secure()
 	case !s.srv.cfg.NoTLS:
 		err = s.startTLS()
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	user, err := s.authenticate()
 	if err != nil {
-		return "", err
+		return err
 	}
-	return s.bindResource(user)
+	return s.enter(user)
 }
 
-// reached falls silent if this is the stage to do so.
-func (s *Session) reached(stage Stage) {
+// reached falls silent if this is the stage to do so. It returns an error if it
+// is the stage to reset the connection.
+func (s *Session) reached(stage Stage) error {
 	if s.silentAt == stage {
 		s.conn.hang()
 	}
+	if s.resetAt == stage {
+		s.conn.reset()
+		return errReset
+	}
+	return nil
 }
 
 // openStream answers a stream header with our own and these features.
@@ -48,7 +57,9 @@ func (s *Session) openStream(features string) error {
 	if err != nil {
 		return err
 	}
-	s.reached(AtStreamHeader)
+	if err := s.reached(AtStreamHeader); err != nil {
+		return err
+	}
 	header := "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'" +
 		attr("from", s.srv.cfg.Domain) + attr("id", rand.Text()) + ">"
 	if to != s.srv.cfg.Domain {
@@ -76,7 +87,9 @@ func (s *Session) startTLS() error {
 	if el.XMLName.Local != "starttls" {
 		return s.refuse(streamError("policy-violation", "Use STARTTLS first"))
 	}
-	s.reached(AtStartTLS)
+	if err := s.reached(AtStartTLS); err != nil {
+		return err
+	}
 	if err := s.write("<proceed xmlns='" + nsTLS + "'/>"); err != nil {
 		return err
 	}
@@ -85,7 +98,9 @@ func (s *Session) startTLS() error {
 
 // secure does the TLS handshake.
 func (s *Session) secure() error {
-	s.reached(AtTLSHandshake)
+	if err := s.reached(AtTLSHandshake); err != nil {
+		return err
+	}
 	c := tls.Server(s.conn, s.srv.tls)
 	if err := c.Handshake(); err != nil {
 		return err
@@ -104,25 +119,39 @@ func (s *Session) mechanisms() []string {
 	return slices.DeleteFunc(list, func(m string) bool { return strings.HasSuffix(m, plus) })
 }
 
-// bindResource reads the bind request of user and returns its answer.
-func (s *Session) bindResource(user string) (result string, err error) {
-	if err := s.openStream("<bind xmlns='" + nsBind + "'><required/></bind>"); err != nil {
-		return "", err
+// enter lets user bind a resource, or resume a session before that.
+func (s *Session) enter(user string) error {
+	if err := s.openStream("<bind xmlns='" + nsBind + "'><required/></bind>" + s.management.feature()); err != nil {
+		return err
 	}
-	el, err := s.readElement()
-	if err != nil {
-		return "", err
+	for {
+		el, err := s.readElement()
+		if err != nil {
+			return err
+		}
+		if el.XMLName.Space != nsSM || !s.management.Offered {
+			return s.bindResource(user, el)
+		}
+		if resumed, err := s.resume(user, el); resumed || err != nil {
+			return err
+		}
 	}
+}
+
+// bindResource answers the bind request of user.
+func (s *Session) bindResource(user string, el Element) error {
 	bind := el.Child("bind")
 	if el.XMLName.Local != "iq" || bind.XMLName.Space != nsBind {
-		return "", s.refuse(streamError("not-authorized", "Bind a resource first"))
+		return s.refuse(streamError("not-authorized", "Bind a resource first"))
 	}
-	s.reached(AtBind)
+	if err := s.reached(AtBind); err != nil {
+		return err
+	}
 	resource := bind.Child("resource").Text
 	if resource == "" {
 		resource = rand.Text()
 	}
 	s.jid = user + "@" + s.srv.cfg.Domain + "/" + resource
-	return "<iq type='result'" + attr("id", el.Attr("id")) + "><bind xmlns='" + nsBind + "'><jid>" +
-		escape(s.jid) + "</jid></bind></iq>", nil
+	return s.srv.bind(s, "<iq type='result'"+attr("id", el.Attr("id"))+"><bind xmlns='"+nsBind+"'><jid>"+
+		escape(s.jid)+"</jid></bind></iq>")
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // NodeConfig describes a node. Zero fields mean what Prosody does by default.
@@ -12,10 +13,15 @@ type NodeConfig struct {
 	AccessModel string   // open, whitelist, presence, roster or authorize. Default: open.
 	Members     []string // Bare JIDs whom any access model admits.
 	Publishers  []string // Bare JIDs who may publish to the node and administer it. Default: everybody.
-	MaxItems    int      // How many items are kept. Default: 20.
-	Transient   bool     // Items are not kept.
+	MaxItems    int      // How many items are kept. The oldest go silently. Default: 20.
+	InPlace     bool     // An item published again stays where it was, as with ejabberd, in place of becoming the newest.
+	Transient   bool     // Items are not kept, nor can they be asked for.
 	SendLast    bool     // A new subscriber is sent the last item.
 	SubID       bool     // Subscriptions have a subid.
+
+	// As ejabberd does, who subscribes, even again, is sent the last item with
+	// its time before the result. SendLast does not matter then.
+	SendLastBeforeResult bool
 
 	NotifyConfig    bool // A change of AccessModel is an event.
 	ExposePublisher bool // Items published by a client name it.
@@ -36,6 +42,7 @@ type Item struct {
 	ID        string
 	Publisher string // empty unless the node exposes it
 	Payload   string // XML
+	published time.Time
 }
 
 // xml returns the item as it is written.
@@ -51,7 +58,7 @@ func (it Item) xml() string {
 type node struct {
 	name  string
 	cfg   NodeConfig
-	items []Item                   // in order of publication
+	items []Item                   // in the order in which they are listed
 	subs  map[string]*subscription // by JID, full or bare
 }
 
@@ -64,18 +71,33 @@ func (n *node) find(id string) int {
 	return slices.IndexFunc(n.items, func(it Item) bool { return it.ID == id })
 }
 
-// keep stores it as the newest item, in place of one with the same id.
+// keep stores it, in place of one with the same id.
 func (n *node) keep(it Item) {
 	if n.cfg.Transient {
 		return
 	}
-	if i := n.find(it.ID); i >= 0 {
+	i := n.find(it.ID)
+	if i >= 0 && n.cfg.InPlace {
+		n.items[i] = it
+		return
+	}
+	if i >= 0 {
 		n.items = slices.Delete(n.items, i, i+1)
 	}
 	n.items = append(n.items, it)
 	if extra := len(n.items) - n.cfg.MaxItems; extra > 0 {
 		n.items = slices.Delete(n.items, 0, extra)
 	}
+}
+
+// last returns the item that was published last, if there is any.
+func (n *node) last() (last Item, ok bool) {
+	for _, it := range n.items {
+		if !it.published.Before(last.published) {
+			last, ok = it, true
+		}
+	}
+	return last, ok
 }
 
 // subscribe adds or finds the subscription of jid.

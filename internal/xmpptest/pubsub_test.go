@@ -2,8 +2,10 @@ package xmpptest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -82,6 +84,53 @@ func TestSendLast(t *testing.T) {
 	c.want("<item id='2'/>")
 }
 
+func TestSendLastBeforeResult(t *testing.T) {
+	srv := start(t, Config{})
+	srv.CreateNode("news", NodeConfig{SendLast: true, SendLastBeforeResult: true, InPlace: true})
+	c := login(t, srv, "r")
+	c.subscribe("news", "r") // nothing has come before
+	for _, id := range []string{"1", "2", "1"} {
+		srv.Publish("news", id, "")
+		c.want("<item id='" + id + "'/>")
+	}
+	for range 2 {
+		c.iq("set", open+"<subscribe node='news' jid='alice@localhost/r'/>"+shut)
+		el := c.want("<item id='1'/>", "headline")
+		stamp, err := time.Parse(time.RFC3339, el.Child("delay").Attr("stamp"))
+		if age := time.Since(stamp); err != nil || age < 0 || age > patience {
+			t.Errorf("got %s, %v", el, err)
+		}
+		c.want("subscription='subscribed'")
+	}
+	c.iq("get", open+"<items node='news'/>"+shut) // nothing has come after
+	c.want("type='result'")
+}
+
+// TestInPlace checks that a node can be of ejabberd's kind: an item published
+// again stays where it was, and goes when its first publication is the oldest.
+func TestInPlace(t *testing.T) {
+	srv := start(t, Config{})
+	srv.CreateNode("n", NodeConfig{InPlace: true, MaxItems: 2})
+	for i, tc := range []struct {
+		publish string
+		want    []string
+	}{
+		{"a", []string{"a 0"}},
+		{"b", []string{"a 0", "b 1"}},
+		{"a", []string{"a 2", "b 1"}},
+		{"c", []string{"b 1", "c 3"}},
+	} {
+		srv.Publish("n", tc.publish, strconv.Itoa(i))
+		var got []string
+		for _, it := range srv.Items("n") {
+			got = append(got, it.ID+" "+it.Payload)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("publication %d: got %q, want %q", i, got, tc.want)
+		}
+	}
+}
+
 func TestAccess(t *testing.T) {
 	subscribe := "<subscribe node='n' jid='alice@localhost/r'/>"
 	for _, tc := range []struct {
@@ -156,7 +205,7 @@ func TestItems(t *testing.T) {
 	srv.CreateNode("t", NodeConfig{Transient: true})
 	srv.Publish("t", "1", "")
 	c.iq("get", open+"<items node='t'/>"+shut)
-	c.want("<persistent-items")
+	c.want("<feature-not-implemented", "<unsupported feature='persistent-items' xmlns='http://jabber.org/protocol/pubsub#errors'/>")
 }
 
 func TestPublishByClient(t *testing.T) {

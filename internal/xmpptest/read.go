@@ -13,8 +13,7 @@ var errStreamClosed = errors.New("stream closed")
 // connection is closed and both goroutines have ended.
 func (s *Session) run() {
 	defer s.conn.Close()
-	result, err := s.negotiate()
-	if err != nil {
+	if err := s.negotiate(); err != nil {
 		return
 	}
 	written := make(chan struct{}) // the writing goroutine has ended; joined below
@@ -22,13 +21,12 @@ func (s *Session) run() {
 		defer close(written)
 		s.writeLoop()
 	}()
-	s.srv.bind(s, result)
 
-	err = s.readStanzas()
-	s.srv.unbind(s)
-	if err == errStreamClosed {
+	if s.readStanzas() == errStreamClosed {
+		s.srv.unbind(s)
 		s.end("</stream:stream>")
 	} else {
+		s.srv.lose(s)
 		s.conn.Close()
 		s.end("")
 	}
@@ -43,14 +41,17 @@ func (s *Session) readStanzas() error {
 		if err != nil {
 			return err
 		}
+		if el.XMLName.Space == nsSM {
+			s.handleSM(el)
+		}
 		if s.record(el) {
 			s.handle(el)
 		}
 	}
 }
 
-// record remembers el. It returns false if the session has ended, so that el
-// is not to be answered.
+// record remembers el, and counts it. It returns false if the session has
+// ended, so that el is not to be answered.
 func (s *Session) record(el Element) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,6 +60,9 @@ func (s *Session) record(el Element) bool {
 	s.news = make(chan struct{})
 	if el.XMLName.Local == "presence" && el.Attr("to") == "" {
 		s.available = el.Attr("type") == ""
+	}
+	if s.ledger != nil && !s.ended && isStanza(el.XMLName.Local) {
+		s.ledger.handled++
 	}
 	return !s.ended
 }

@@ -11,6 +11,8 @@ var (
 	errConflict     = StanzaError{"cancel", "conflict", ""}
 	errUnavailable  = StanzaError{"cancel", "service-unavailable", ""}
 	errNotSupported = StanzaError{"cancel", "feature-not-implemented", ""}
+	// Prosody has the feature as the element: <persistent-items/>.
+	errTransient = StanzaError{"cancel", "feature-not-implemented", "unsupported feature='persistent-items'"}
 )
 
 // request is an IQ to the publish-subscribe service.

@@ -64,7 +64,9 @@ func (s *Session) login(auth Element, offered []string) (user string, final []by
 		return "", nil, saslError("malformed-request")
 	}
 	s.srv.countLogin()
-	s.reached(AtSASL)
+	if err := s.reached(AtSASL); err != nil {
+		return "", nil, err
+	}
 	mechanism := auth.Attr("mechanism")
 	if !slices.Contains(offered, mechanism) {
 		return "", nil, saslError("invalid-mechanism")

@@ -29,14 +29,19 @@ type Server struct {
 	closed   bool
 	refusing bool
 	silentAt Stage
+	resetAt  Stage
+	cutAfter int // as in Session.CutAfter, or -1
 	users    map[string]string
 	conns    map[*conn]struct{}
-	bound    map[string]*Session // by full JID
-	fresh    []*Session          // bound, and not yet handed out by WaitSession
+	bound    map[string]*Session // by full JID, also those which hibernate
+	fresh    []*Session          // bound or resumed, and not yet handed out by WaitSession
 	news     chan struct{}       // closed and replaced whenever fresh grows
 	accepted int
 	logins   int
 	binds    int
+	resumes  int
+
+	management StreamManagement
 }
 
 // Start makes a certificate and starts a server, which runs until Close.
@@ -57,10 +62,13 @@ func Start(cfg Config) (*Server, error) {
 		salt:     []byte(rand.Text()),
 		listener: l.(*net.TCPListener),
 		silentAt: cfg.SilentAt,
+		cutAfter: -1,
 		users:    maps.Clone(cfg.Users),
 		conns:    map[*conn]struct{}{},
 		bound:    map[string]*Session{},
 		news:     make(chan struct{}),
+
+		management: cfg.StreamManagement,
 	}
 	if srv.users == nil {
 		srv.users = map[string]string{}
@@ -115,6 +123,23 @@ func (srv *Server) SetSilentAt(stage Stage) {
 	srv.silentAt = stage
 }
 
+// SetResetAt drops connections to come with a TCP RST when the client's step is
+// read, which is not done. Never ends it.
+func (srv *Server) SetResetAt(stage Stage) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.resetAt = stage
+}
+
+// SetCutAfter does what Session.CutAfter does to sessions to come. Of the n
+// bytes the first are the answer to binding or resuming, which have been done.
+// A negative n ends it.
+func (srv *Server) SetCutAfter(n int) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.cutAfter = n
+}
+
 // SetRefusing says whether connections to come are reset at once, as they are
 // while a server is down. Those which exist are left alone.
 func (srv *Server) SetRefusing(refusing bool) {
@@ -145,17 +170,19 @@ func (srv *Server) count(n *int) int {
 	return *n
 }
 
-// Sessions returns the sessions that are bound now, by JID.
+// Sessions returns the sessions that are bound now and have a connection, by
+// JID.
 func (srv *Server) Sessions() []*Session {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	return slices.SortedFunc(maps.Values(srv.bound), func(a, b *Session) int {
+	list := slices.SortedFunc(maps.Values(srv.bound), func(a, b *Session) int {
 		return strings.Compare(a.jid, b.jid)
 	})
+	return slices.DeleteFunc(list, func(s *Session) bool { return !s.hibernatesSince().IsZero() })
 }
 
-// WaitSession waits for a session to be bound. Each is handed out once, the
-// oldest first, even if it has ended since.
+// WaitSession waits for a session to be bound or resumed. Each is handed out
+// once, the oldest first, even if it has ended since.
 func (srv *Server) WaitSession(ctx context.Context) (*Session, error) {
 	for {
 		srv.mu.Lock()

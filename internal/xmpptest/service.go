@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 const nsPubSub = "http://jabber.org/protocol/pubsub"
@@ -40,8 +41,13 @@ func (p *service) create(name string, cfg NodeConfig) *node {
 
 // message sends an event to one subscriber. p.mu must be held.
 func (p *service) message(to, attrs, event string) {
+	p.messageDelayed(to, attrs, event, "")
+}
+
+// messageDelayed is message with a <delay/>, which may be empty.
+func (p *service) messageDelayed(to, attrs, event, delay string) {
 	p.srv.deliver(to, "<message"+attrs+attr("from", p.srv.cfg.Service)+attr("to", to)+
-		"><event xmlns='"+nsPubSub+"#event'>"+event+"</event></message>")
+		"><event xmlns='"+nsPubSub+"#event'>"+event+"</event>"+delay+"</message>")
 }
 
 // notify sends an event to all subscribers of n. p.mu must be held.
@@ -70,6 +76,7 @@ func (p *service) notifyItems(n *node, content string) {
 
 // publish stores an item and sends it. p.mu must be held.
 func (p *service) publish(n *node, it Item) {
+	it.published = time.Now()
 	n.keep(it)
 	p.notifyItems(n, it.xml())
 }

@@ -15,14 +15,18 @@ import (
 // linger is how long an ended session waits for its peer to end it too.
 const linger = time.Second
 
-// Session is a client's connection, from when it has bound a resource. Its
-// methods may be called concurrently. They do not wait for the client.
+// Session is a client's connection, from when it has bound a resource or
+// resumed another session. Its methods may be called concurrently. They do not
+// wait for the client.
 type Session struct {
 	srv      *Server // static
 	conn     *conn
 	silentAt Stage
+	resetAt  Stage
 	readDone chan struct{} // closed when the session reads no more
-	jid      string        // static once bound
+	jid      string        // static once bound or resumed
+
+	management StreamManagement // static
 
 	// Owned by the reading goroutine until the writing one starts, then static:
 	rw net.Conn // conn, or TLS over it
@@ -39,18 +43,25 @@ type Session struct {
 	available bool       // the client has sent initial presence
 	received  []string
 	news      chan struct{} // closed and replaced whenever received grows
+	ledger    *ledger       // nil unless the client has enabled stream management
+	lost      time.Time     // when the connection was lost, if the session hibernates
+	heir      *Session      // goes on with this session, which it has resumed; static once set
 }
 
-func newSession(srv *Server, c *conn, silentAt Stage) *Session {
+// newSession makes the session of a connection. srv.mu must be held.
+func newSession(srv *Server, c *conn) *Session {
 	s := &Session{
 		srv:      srv,
 		conn:     c,
-		silentAt: silentAt,
+		silentAt: srv.silentAt,
+		resetAt:  srv.resetAt,
 		readDone: make(chan struct{}),
 		rw:       c,
 		in:       bufio.NewReader(c),
 		budget:   -1,
 		news:     make(chan struct{}),
+
+		management: srv.management,
 	}
 	s.wake = sync.NewCond(&s.mu)
 	return s
@@ -60,7 +71,9 @@ func newSession(srv *Server, c *conn, silentAt Stage) *Session {
 func (s *Session) JID() string { return s.jid }
 
 // Send writes raw to the client, whatever it is. It returns net.ErrClosed if
-// the session has ended.
+// the session has ended. With stream management it has to be one stanza, or
+// none, to be counted right; and the client gets it over the next connection if
+// the session can be resumed.
 func (s *Session) Send(raw string) error { return s.send(raw) }
 
 // Close ends the stream, and the connection when the client has done the same
@@ -77,9 +90,16 @@ func (s *Session) StreamError(condition, text string) {
 	s.end(streamError(condition, text))
 }
 
+// SeeOtherHost ends the stream and sends the client to another host (RFC 6120,
+// section 4.9.3.19), such as "[::1]:5222".
+func (s *Session) SeeOtherHost(host string) {
+	s.srv.unbind(s)
+	s.end(streamErrorWith("see-other-host", escape(host), ""))
+}
+
 // Reset drops the connection with a TCP RST.
 func (s *Session) Reset() {
-	s.srv.unbind(s)
+	s.srv.lose(s)
 	s.conn.reset()
 }
 
@@ -93,7 +113,8 @@ func (s *Session) CutAfter(n int) {
 }
 
 // Hang makes the server look unreachable: nothing is written any more,
-// whatever comes is dropped, and the connection stays open until Server.Close.
+// whatever comes is dropped, and the connection stays open until Server.Close
+// or Restart.
 // The server itself does not notice, and goes on as if the client was there.
 func (s *Session) Hang() { s.conn.hang() }
 
@@ -101,7 +122,8 @@ func (s *Session) Hang() { s.conn.hang() }
 // block once the buffers between the two are full. Events are still written.
 func (s *Session) StopReading() { s.conn.stopReading() }
 
-// Received returns the stanzas received since the session was bound.
+// Received returns the stanzas, and elements of stream management, that came
+// over the session's connection since it was bound or resumed.
 func (s *Session) Received() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +131,8 @@ func (s *Session) Received() []string {
 }
 
 // WaitReceived waits for a stanza that contains part, and returns it. If it has
-// been received already, it returns the first.
+// been received already, it returns the first. An element of stream management
+// has taken effect by then.
 func (s *Session) WaitReceived(ctx context.Context, part string) (string, error) {
 	for {
 		s.mu.Lock()

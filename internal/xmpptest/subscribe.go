@@ -22,12 +22,28 @@ func (p *service) handleSubscribe(r request) error {
 	}
 	isNew := n.subs[jid] == nil
 	sub := n.subscribe(jid, state)
+	if n.cfg.SendLastBeforeResult {
+		p.sendLast(n, jid, true)
+	}
 	r.replyPubSub(n.subscriptionXML(jid, sub.state, sub.id))
-	if isNew && n.cfg.SendLast && state == "subscribed" && len(n.items) > 0 {
-		last := n.items[len(n.items)-1]
-		p.message(jid, " type='headline'", "<items"+attr("node", n.name)+">"+last.xml()+"</items>")
+	if isNew && n.cfg.SendLast && !n.cfg.SendLastBeforeResult {
+		p.sendLast(n, jid, false)
 	}
 	return nil
+}
+
+// sendLast sends a subscriber the last item, if there is one, and on request
+// when it was published. p.mu must be held.
+func (p *service) sendLast(n *node, jid string, withTime bool) {
+	last, ok := n.last()
+	if !ok || n.subs[jid].state != "subscribed" {
+		return
+	}
+	stamp := ""
+	if withTime {
+		stamp = delay("", last.published)
+	}
+	p.messageDelayed(jid, " type='headline'", "<items"+attr("node", n.name)+">"+last.xml()+"</items>", stamp)
 }
 
 func (p *service) handleUnsubscribe(r request) error {

@@ -7,25 +7,52 @@ import (
 )
 
 // streamError returns what ends a stream with an error.
-func streamError(condition, text string) string {
+func streamError(condition, text string) string { return streamErrorWith(condition, "", text) }
+
+// streamErrorWith is streamError with content of the condition.
+func streamErrorWith(condition, content, text string) string {
 	const ns = " xmlns='urn:ietf:params:xml:ns:xmpp-streams'"
 	if text != "" {
 		text = "<text" + ns + ">" + escape(text) + "</text>"
 	}
-	return "<stream:error><" + condition + ns + "/>" + text + "</stream:error></stream:stream>"
+	end := "/>"
+	if content != "" {
+		end = ">" + content + "</" + condition + ">"
+	}
+	return "<stream:error><" + condition + ns + end + text + "</stream:error></stream:stream>"
 }
 
 // send queues raw for the writing goroutine. The queue has no bound: who
-// publishes never waits for who does not read.
+// publishes never waits for who does not read. A stanza is kept for when the
+// session is resumed, or goes to where it was resumed.
 func (s *Session) send(raw string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	counted := stanzaName(raw) != ""
+	if s.heir != nil && counted {
+		return s.heir.send(raw)
+	}
+	counted = counted && s.ledger != nil
+	if s.ended && !(counted && s.ledger.id != "") {
 		return net.ErrClosed
 	}
+	if counted {
+		s.ledger.push(raw)
+	}
+	if s.ended {
+		return nil
+	}
+	s.enqueue(raw)
+	if counted {
+		s.requestAck()
+	}
+	return nil
+}
+
+// enqueue adds raw to the queue. s.mu must be held.
+func (s *Session) enqueue(raw string) {
 	s.queue = append(s.queue, raw)
 	s.wake.Signal()
-	return nil
 }
 
 // end queues final as the last that is ever written. It may be called again.
