@@ -9,18 +9,30 @@ import (
 	"mellium.im/xmpp"
 )
 
-// bind asks for the resource that the configuration names (RFC 6120 §7).
-// mellium's feature sends an empty one. Subscriptions are those of a full JID,
-// so a new resource at each login would leave one behind at each.
+// bind resumes the session before, or else asks for the resource that the
+// configuration names (RFC 6120 §7). mellium's feature sends an empty one.
+// Subscriptions are those of a full JID, so a new resource at each login would
+// leave one behind at each. To resume is no feature of its own, since mellium
+// would bind after it all the same.
 func (s *session) bind() xmpp.StreamFeature {
 	f := xmpp.BindResource()
 	f.Negotiate = func(_ context.Context, xs *xmpp.Session, _ any) (xmpp.SessionState, io.ReadWriter, error) {
-		j, err := s.bindResource(xs)
-		if err != nil {
-			return 0, nil, fmt.Errorf("binding resource %q: %w", s.client.cfg.Resource, err)
+		m := &s.client.resumption
+		var err error
+		if s.resumed, err = s.resume(xs); err != nil {
+			return 0, nil, fmt.Errorf("resuming the session: %w", err)
 		}
-		xs.UpdateAddr(j)
-		s.jid = j.String()
+		if !s.resumed {
+			m.forget() // whatever there was is gone once the resource is bound
+			if m.jid, err = s.bindResource(xs); err != nil {
+				return 0, nil, fmt.Errorf("binding resource %q: %w", s.client.cfg.Resource, err)
+			}
+			if err := s.enable(xs); err != nil {
+				return 0, nil, fmt.Errorf("enabling stream management: %w", err)
+			}
+		}
+		xs.UpdateAddr(m.jid)
+		s.jid = m.jid.String()
 		return xmpp.Ready, nil, nil
 	}
 	return f

@@ -32,6 +32,11 @@ type Client struct {
 	wake     chan struct{} // has one element when queued grew
 
 	maxEvent atomic.Int64
+	history  atomic.Pointer[history]
+
+	// Owned by Run's goroutine:
+	resumption resumption
+	elsewhere  string // where the server told us to go; "" if it did not
 
 	mu       sync.Mutex // guards the following fields
 	session  *session   // nil while there is none
@@ -48,7 +53,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
+	c := &Client{
 		cfg:      cfg,
 		dial:     (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
 		resolver: net.DefaultResolver,
@@ -56,13 +61,23 @@ func New(cfg Config) (*Client, error) {
 		wake:     make(chan struct{}, 1),
 		subs:     make(map[Node]*subscription),
 		services: make(map[string]int),
-	}, nil
+	}
+	c.SetHistory(0, 0)
+	return c, nil
 }
 
 // SetMaxEvent bounds the payload of one item to n bytes from now on; 0, which
 // is the default, leaves it at what one stanza may have, [MaxStanza]. The payload
 // of an item over the limit is dropped, and its Err set.
 func (c *Client) SetMaxEvent(n int) { c.maxEvent.Store(int64(n)) }
+
+// A history is how much of what a service retains is asked for.
+type history struct{ items, bytes int }
+
+// SetHistory bounds what Config.OnItems is told of a node, from now on, to its
+// newest items, and to so many bytes of payload; 0, which is the default, is
+// no bound.
+func (c *Client) SetHistory(items, bytes int) { c.history.Store(&history{items, bytes}) }
 
 // Run logs in, and again whenever the session ends, until ctx ends; then it
 // unsubscribes, logs out, and returns when all that it started has ended,
@@ -79,6 +94,7 @@ func (c *Client) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		c.elsewhere = otherHost(err)
 		if lasted > stable {
 			quick.Reset()
 			slow.Reset()
@@ -116,7 +132,11 @@ func (c *Client) runSession(ctx context.Context, report func(Link, error)) (last
 		return 0, err
 	}
 	began := time.Now()
-	err = s.serve(ctx, func() { report(Up, nil) })
+	state := Up
+	if s.resumed {
+		state = Resumed
+	}
+	err = s.serve(ctx, func() { report(state, nil) })
 	return time.Since(began), err
 }
 

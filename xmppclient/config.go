@@ -49,14 +49,22 @@ type Config struct {
 	OnEvent func(Event)
 
 	// OnLink is called when the link to the server changes, with the reason
-	// if it is not [Up]. It is called on Run's goroutine and must not block.
+	// if it is neither [Up] nor [Resumed]. It is called on the same goroutine
+	// as OnEvent, and must not block.
 	// Default: nobody is told.
 	OnLink func(Link, error)
+
+	// OnItems is called with what the service retains of a node each time that
+	// a subscription was made or renewed, on the same goroutine as OnEvent and
+	// in the order of the stream: what OnEvent heard before is in the items, as
+	// far as it is still retained, and what it hears after is not. It must not
+	// block. Default: the service is not asked.
+	OnItems func(Node, Retained)
 
 	// OnSubscription is called with the outcome of each attempt to subscribe,
 	// the first as well as each renewal, unless the node was given up or asked
 	// for again meanwhile. A nil error means that the
-	// subscription stands. After an error that is [Temporary], or, if the
+	// subscription stands, and that OnItems was called. After an error that is [Temporary], or, if the
 	// subscription stood before, [Unreachable], the Client goes on trying;
 	// after any other it has forgotten the node. It may make
 	// requests, but as long as it has not returned fewer subscriptions are
@@ -97,8 +105,12 @@ type Link int
 const (
 	// Connecting: no attempt has ended yet.
 	Connecting Link = iota
-	// Up: logged in; requests are answered and events arrive.
+	// Up: logged in; requests are answered and events arrive. Of what happened
+	// before, only OnItems tells.
 	Up
+	// Resumed is like Up, but for that the session goes on where the link was
+	// lost (XEP-0198): no event is missed, and subscriptions stand as they did.
+	Resumed
 	// Down: the server cannot be reached; the Client goes on trying.
 	Down
 	// Rejected: the server refuses the account; the Client tries again rarely.
@@ -106,7 +118,7 @@ const (
 )
 
 func (l Link) String() string {
-	return [...]string{"connecting", "up", "down", "rejected"}[l]
+	return [...]string{"connecting", "up", "resumed", "down", "rejected"}[l]
 }
 
 // withDefaults returns cfg with its zero fields filled in, or says which field

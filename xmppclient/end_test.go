@@ -167,7 +167,7 @@ func TestNoRequestsWhileLoggingOut(t *testing.T) {
 }
 
 func TestHugeStanzaEndsOnlyTheSession(t *testing.T) {
-	subscribed(t, func(r *rig, p *peer) {
+	resumable(t, func(r *rig, p *peer) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		go func() {
@@ -177,6 +177,9 @@ func TestHugeStanzaEndsOnlyTheSession(t *testing.T) {
 			}
 		}()
 		r.wantDropped(p, errStanzaTooLarge)
+		if n := len(r.fake.resumed()); n != 0 {
+			t.Errorf("%d attempts to resume, and have it once more", n)
+		}
 		runtime.ReadMemStats(&after)
 		if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 400 {
 			t.Errorf("%d MiB were allocated", grown)

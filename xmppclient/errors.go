@@ -67,7 +67,7 @@ func attempt(op string, n Node, err error) error {
 		return nil
 	}
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Op == "" { // or it is somebody else's by now
 		e.Op, e.Node = op, n
 	}
 	if n.Name == "" {

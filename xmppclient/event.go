@@ -48,6 +48,12 @@ type Item struct {
 	Publisher string // the JID that published it, where the service tells
 	Payload   string // XML that is well formed and stands on its own; may be empty
 
+	// Fingerprint is the same for payloads that mean the same as XML, on every
+	// server and in every process, and most likely different for any other. It
+	// is 0 only if the item came without a payload. One that Err keeps from
+	// being told has one all the same.
+	Fingerprint uint64
+
 	// Err says why Payload is empty although there is one: it is over the
 	// limit, or cannot be written as XML. Only this item is concerned.
 	Err error
@@ -145,5 +151,6 @@ func decodeItem(r *reader, start xml.StartElement, e *payloadEncoder) (Item, err
 		return Item{}, err
 	}
 	item.Payload, item.Err = e.result()
+	item.Fingerprint = e.print.sum()
 	return item, nil
 }

@@ -37,6 +37,9 @@ func TestEvents(t *testing.T) {
 				}
 				for i, want := range test.want {
 					want.Node, want.Received, got[i].Delayed = news, now, got[i].Delayed.In(want.Delayed.Location())
+					if want.Item.Payload != "" {
+						want.Item.Fingerprint = fingerprintIn(t, nsPubSub, want.Item.Payload, 0)
+					}
 					if got[i] != want {
 						t.Errorf("got  %+v\nwant %+v", got[i], want)
 					}

@@ -29,12 +29,15 @@ type fake struct {
 	maxTLS   uint16           // default: the newest
 	failure  string           // the SASL condition that refuses the account, if any
 	throttle int              // bytes per second that are read in a session; 0 is all
+	managing bool             // it offers stream management
 
 	mu       sync.Mutex                  // guards the following fields
 	onIQ     func(p *peer, iq iqIn) bool // returns whether it has dealt with iq
 	down     bool
 	dials    []time.Time
-	sessions chan *peer // those that are bound
+	dialed   []string   // their addresses
+	sessions chan *peer // those that are bound or resumed
+	management
 }
 
 func newFake(t *testing.T) *fake {
@@ -71,15 +74,15 @@ func (f *fake) dialled() []time.Time {
 	return append([]time.Time(nil), f.dials...)
 }
 
-func (f *fake) dial(context.Context, string, string) (net.Conn, error) {
+func (f *fake) dial(_ context.Context, _, addr string) (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dials = append(f.dials, time.Now())
+	f.dials, f.dialed = append(f.dials, time.Now()), append(f.dialed, addr)
 	if f.down {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	client, server := memConns(f.buffer)
-	p := &peer{fake: f, raw: server, conn: server, got: make(chan iqIn, 10_000), ended: make(chan struct{})}
+	p := &peer{fake: f, raw: server, conn: server, got: make(chan iqIn, 10_000), acks: make(chan string, 10_000), ended: make(chan struct{})}
 	p.in = bufio.NewReader(p)
 	go p.serve() // ends with the connection
 	return client, nil
@@ -93,11 +96,15 @@ type peer struct {
 	in    *bufio.Reader
 	bound string        // the full JID
 	got   chan iqIn     // the stanzas that came in the session
+	acks  chan string   // how many stanzas the client said to have handled
 	ended chan struct{} // closed when nothing more is read
+	cause error         // why; static after ended is closed
 
 	mu     sync.Mutex // guards the following fields
 	quiet  bool       // what comes is dropped, as by a host that is gone
 	frozen bool       // nothing is read any more
+
+	order sync.Mutex // held while a stanza is counted and written
 }
 
 // iqIn is a stanza from the client.
@@ -107,6 +114,8 @@ type iqIn struct {
 	ID        string `xml:"id,attr"`
 	To        string `xml:"to,attr"`
 	Mechanism string `xml:"mechanism,attr"`
+	H         string `xml:"h,attr"`
+	PrevID    string `xml:"previd,attr"`
 	Inner     string `xml:",innerxml"`
 	At        time.Time
 }
@@ -138,6 +147,7 @@ func (p *peer) serve() {
 	for {
 		var iq iqIn
 		if err := d.Decode(&iq); err != nil {
+			p.cause = err
 			p.conn.Close()
 			return
 		}
@@ -145,7 +155,7 @@ func (p *peer) serve() {
 		p.mu.Lock()
 		quiet := p.quiet
 		p.mu.Unlock()
-		if quiet {
+		if quiet || p.fake.managing && iq.XMLName.Space == nsSM && p.manage(iq) {
 			continue
 		}
 		p.got <- iq
@@ -191,10 +201,20 @@ func (p *peer) plain() bool {
 }
 
 func (p *peer) bind() bool {
-	if !p.open("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>") {
+	features := bindXML
+	if p.fake.managing {
+		features += "<sm xmlns='" + nsSM + "'/>"
+	}
+	if !p.open(features) {
 		return false
 	}
 	iq := p.element()
+	if iq != nil && iq.XMLName.Local == "resume" {
+		if p.resume(*iq) {
+			return true
+		}
+		iq = p.element()
+	}
 	if iq == nil {
 		return false
 	}
@@ -239,11 +259,11 @@ func (p *peer) last(raw string) {
 }
 
 func (p *peer) result(iq iqIn, inner string) {
-	p.send(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'>%s</iq>", iq.ID, iq.To, p.bound, inner))
+	p.stanza(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'>%s</iq>", iq.ID, iq.To, p.bound, inner))
 }
 
 func (p *peer) fail(iq iqIn, typ, condition string) {
-	p.send(fmt.Sprintf("<iq type='error' id='%s' from='%s'><error type='%s'><%s xmlns='%s'/></error></iq>", iq.ID, iq.To, typ, condition, nsStanzas))
+	p.stanza(fmt.Sprintf("<iq type='error' id='%s' from='%s'><error type='%s'><%s xmlns='%s'/></error></iq>", iq.ID, iq.To, typ, condition, nsStanzas))
 }
 
 // hang makes the peer look unreachable.
@@ -262,7 +282,7 @@ func (p *peer) freeze() {
 
 // publish sends an event of one item.
 func (p *peer) publish(node, id, payload string) {
-	p.send(eventXML(node, "<item id='"+id+"'>"+payload+"</item>"))
+	p.stanza(eventXML(node, "<item id='"+id+"'>"+payload+"</item>"))
 }
 
 func eventXML(node, items string) string {

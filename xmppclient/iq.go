@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 type request struct {
 	to     string
 	decode func(*reader) error // reads the result, on the reading goroutine; nil: nothing to read
+	heard  func(error)         // is called with the outcome there, if it is not nil
 	done   chan error          // has room for one
 }
 
@@ -61,10 +63,13 @@ func (rs *requests) take(id, from string) *request {
 	return rq
 }
 
-func (rs *requests) forget(id string) {
+// forget gives a request up. It reports false if its reply is being read.
+func (rs *requests) forget(id string) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	_, open := rs.open[id]
 	delete(rs.open, id)
+	return open
 }
 
 // end fails all requests, those to come included.
@@ -94,27 +99,40 @@ func sameJID(a, b string) bool {
 // later still: the caller must not look at what decode writes. request itself
 // must not be called on that goroutine.
 func (s *session) request(ctx context.Context, typ, to, payload string, decode func(*reader) error) error {
+	return s.do(ctx, typ, payload, &request{to: to, decode: decode})
+}
+
+// do makes a request.
+func (s *session) do(ctx context.Context, typ, payload string, rq *request) error {
 	select {
 	case s.client.slots <- struct{}{}:
 		defer func() { <-s.client.slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, ErrTimeout)
-	defer cancel()
-	id, rq := newID(), &request{to: to, decode: decode, done: make(chan error, 1)}
+	timeout := time.NewTimer(requestTimeout)
+	defer timeout.Stop()
+	id := newID()
+	rq.done = make(chan error, 1)
 	if !s.requests.add(id, rq) {
 		return ErrDisconnected
 	}
-	defer s.requests.forget(id)
-	if err := s.send(typ, id, to, payload); err != nil {
+	if err := s.send(typ, id, rq.to, payload); err != nil {
+		s.requests.forget(id)
 		return err
 	}
-	select {
-	case err := <-rq.done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for {
+		select {
+		case err := <-rq.done:
+			return err
+		case <-ctx.Done():
+			s.requests.forget(id)
+			return context.Cause(ctx)
+		case <-timeout.C:
+			if s.requests.forget(id) {
+				return ErrTimeout
+			} // else the answer has begun, and may be long
+		}
 	}
 }
 
@@ -144,16 +162,37 @@ func pubsub(name string, attrs [][2]string, inside string) string {
 // reply reads the result or error that is open in r to its end, and hands it
 // to the request that it answers.
 func (s *session) reply(r *reader, start xml.StartElement) error {
-	rq := s.requests.take(attr(start, "id"), attr(start, "from"))
+	id := attr(start, "id")
+	if id == s.barrier {
+		s.barrier = ""
+	}
+	rq := s.requests.take(id, attr(start, "from"))
 	if rq == nil {
-		return r.skip(-1)
+		return s.skipLong(r)
 	}
-	err, broken := rq.read(r, start)
+	err := error(ErrDisconnected)
+	defer func() { rq.done <- err }()
+	outcome, broken := rq.read(r, start)
 	if broken != nil {
-		err = ErrDisconnected
+		return broken
 	}
-	rq.done <- err
-	return broken
+	err = outcome // also if heard panics
+	if rq.heard != nil {
+		rq.heard(outcome)
+	}
+	return nil
+}
+
+// skipLong skips a reply that nobody waits for any more, which may be as long
+// as those that somebody waits for.
+func (s *session) skipLong(r *reader) error {
+	for r.depth >= 0 {
+		if _, err := r.next(); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		s.link.nextStanza()
+	}
+	return nil
 }
 
 // read returns the outcome of the request, and why the stream is broken if it

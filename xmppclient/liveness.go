@@ -36,14 +36,19 @@ func (s *session) watch(ctx context.Context) {
 			return
 		case idle >= pingAfter && heard != asked:
 			asked = heard
-			// If this fails the link is broken, and Serve has returned.
-			_ = s.send("get", newID(), s.client.cfg.Account.Domainpart(), "<ping xmlns='"+nsPing+"'/>")
+			s.ping(newID())
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// ping asks the server for an answer (XEP-0199). If that fails the link is
+// broken, which is seen elsewhere.
+func (s *session) ping(id string) {
+	_ = s.send("get", id, s.client.cfg.Account.Domainpart(), "<ping xmlns='"+nsPing+"'/>")
 }
 
 // sleep waits for d, or until ctx ends and then says so.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"mellium.im/sasl"
@@ -37,6 +38,9 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 		endpoints = append(endpoints, *e)
 	} else {
 		endpoints = resolve(ctx, c.resolver, c.cfg.Account.Domainpart())
+	}
+	if c.elsewhere != "" {
+		endpoints = append([]endpoint{{addr: c.elsewhere}}, endpoints...)
 	}
 	var errs []error
 	for _, e := range endpoints {
@@ -165,6 +169,21 @@ func saslCondition(err error) string {
 			return ""
 		}
 	}
+}
+
+// otherHost returns where a server that ended the stream said to go
+// (see-other-host, RFC 6120 §4.9.3.19), or "". Whoever is there has to have the
+// same certificate.
+func otherHost(err error) string {
+	var se stream.Error
+	if !errors.As(err, &se) || se.Err != "see-other-host" {
+		return ""
+	}
+	addr, err := joinDefaultPort(strings.TrimSpace(se.Content), "5222")
+	if err != nil {
+		return "" // so that the usual way is all there is
+	}
+	return addr
 }
 
 // isConflict reports whether another session took our resource.

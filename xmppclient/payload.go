@@ -51,6 +51,8 @@ type payloadEncoder struct {
 	scope []binding // the declarations in scope, the innermost last
 	open  []element // the elements that are open
 	empty bool      // the innermost one has no content yet: its tag lacks the ">"
+
+	print fingerprinter
 }
 
 type binding struct{ prefix, uri string }
@@ -64,6 +66,7 @@ type element struct {
 // An error means that the stream is broken, and not that the payload is.
 func (e *payloadEncoder) encode(r *reader) error {
 	e.out, e.err, e.scope, e.open, e.empty = e.out[:0], nil, e.scope[:0], e.open[:0], false
+	e.print.reset()
 	if e.outer != "" {
 		e.scope = append(e.scope, binding{"", e.outer})
 	}
@@ -72,7 +75,11 @@ func (e *payloadEncoder) encode(r *reader) error {
 		if err != nil {
 			return err
 		}
-		if e.err == nil && r.depth >= parent {
+		if r.depth < parent {
+			break
+		}
+		e.print.token(tok)
+		if e.err == nil {
 			e.token(tok)
 		}
 	}

@@ -38,7 +38,7 @@ func (c *Client) dequeue() (j job, ok bool) {
 			*queue = (*queue)[1:]
 			// It may be in the other queue by now, or be forgotten.
 			if sub := c.subs[n]; sub != nil && sub.queue == queue {
-				sub.queue, sub.busy = nil, true
+				sub.queue, sub.busy, sub.stands = nil, true, false
 				return job{n, sub, sub.wanted, sub.subID}, true
 			}
 		}

@@ -30,7 +30,8 @@ type outcome struct {
 
 const patience = 30 * time.Second
 
-// start runs a client with the configuration until the test ends.
+// start runs a client with the configuration until the test ends. If that has an
+// OnEvent, it is called first.
 func start(t *testing.T, cfg xmppclient.Config) *probe {
 	t.Helper()
 	p := &probe{
@@ -38,7 +39,13 @@ func start(t *testing.T, cfg xmppclient.Config) *probe {
 		links:  make(chan linkChange, 1000),
 		subs:   make(chan outcome, 10_000),
 	}
-	cfg.OnEvent = func(ev xmppclient.Event) { p.events <- ev }
+	onEvent := cfg.OnEvent
+	cfg.OnEvent = func(ev xmppclient.Event) {
+		if onEvent != nil {
+			onEvent(ev)
+		}
+		p.events <- ev
+	}
 	cfg.OnLink = func(l xmppclient.Link, err error) { p.links <- linkChange{l, err} }
 	cfg.OnSubscription = func(n xmppclient.Node, err error) { p.subs <- outcome{n, err} }
 	cfg.OnFault = func(err error) { t.Error(err) }

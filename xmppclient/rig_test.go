@@ -23,6 +23,7 @@ type rig struct {
 	events []Event
 	links  []linkNews
 	subs   []subNews
+	items  []itemsNews // if the client was told to ask for them
 	faults []error
 }
 
@@ -36,6 +37,12 @@ type subNews struct {
 	node Node
 	err  error
 	at   time.Time
+}
+
+type itemsNews struct {
+	node Node
+	Retained
+	after int // so many events
 }
 
 // news is the node that most tests subscribe to.
@@ -62,10 +69,12 @@ func bubble(t *testing.T, f func(r *rig)) {
 			t.Fatal(err)
 		}
 		r.dial = r.fake.dial
+		defer func() {
+			if r.end != nil {
+				r.end()
+			}
+		}()
 		f(r)
-		if r.end != nil {
-			r.end()
-		}
 	})
 }
 
@@ -87,6 +96,13 @@ func subscribed(t *testing.T, f func(r *rig, p *peer)) {
 		synctest.Wait()
 		f(r, p)
 	})
+}
+
+// telling has the client ask for what is retained.
+func (r *rig) telling() {
+	r.cfg.OnItems = func(n Node, got Retained) {
+		put(r, &r.items, itemsNews{n, got, len(take(r, &r.events))})
+	}
 }
 
 // run starts the client.

@@ -29,9 +29,12 @@ type session struct {
 	link     *link
 	xmpp     *xmpp.Session
 	jid      string // the full JID that the server bound
+	resumed  bool   // it goes on with the one before
 	requests requests
 
-	decoder eventDecoder // owned by the goroutine that reads the stream
+	// Owned by the goroutine that reads the stream:
+	decoder eventDecoder
+	barrier string // the id of a request whose reply comes after all that was missed; "" after it
 }
 
 // serve reads the stream until it ends, and returns why it did. It calls up
@@ -47,16 +50,21 @@ func (s *session) serve(ctx context.Context, up func()) error {
 	wg.Go(func() { s.logOut(ctx, ended) })
 	s.client.enter(s)
 	up()
+	s.awaitMissed()
 	wg.Go(func() { s.client.keepSubscribed(working) })
 
 	err := s.xmpp.Serve(s)
 	if err == nil {
 		err = errStreamClosed
 	}
+	said := err == errStreamClosed || errors.As(err, new(stream.Error))
+	if broken := s.link.err(); said || broken == nil || errors.Is(broken, errStanzaTooLarge) {
+		s.client.resumption.forget() // the server ended it, or what it sent did
+	}
 	s.link.drop(err)
 	// If the link broke first, Serve's error is only how that looked, unless
 	// the server said why: then it was mellium's goodbye that broke it.
-	if !errors.As(err, new(stream.Error)) {
+	if !said {
 		err = s.link.err()
 	}
 	s.client.leave()
@@ -87,25 +95,48 @@ func (s *session) logOut(ctx context.Context, ended <-chan struct{}) {
 	}
 }
 
+// awaitMissed sees to it that the end of what the server sends again in a
+// session that was resumed is known. It does so before anything else.
+func (s *session) awaitMissed() {
+	if s.resumed {
+		s.barrier = newID()
+		s.ping(s.barrier)
+	}
+}
+
 // HandleXMPP is called by mellium for each top-level element, on the goroutine
 // that reads the stream. It never returns an error, since any would end the
 // session: a stream that is broken is dropped here, and nothing else matters
 // to more than one stanza.
 func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartElement) error {
+	r := &reader{tokens: t}
+	err := s.handle(t, r, *start)
+	if err == nil {
+		err = r.skip(-1) // a panic may have left something
+	}
+	switch {
+	case err == nil && start.Name.Space == stanza.NSClient:
+		s.client.resumption.handled++
+	case err == nil && start.Name.Space == nsSM:
+		s.manage(*start)
+	case err != nil:
+		if s.link.err() == nil {
+			s.client.resumption.forget() // it would come again
+		}
+		s.link.drop(fmt.Errorf("reading a %s stanza: %w", start.Name.Local, err))
+	}
+	s.link.nextStanza()
+	return nil
+}
+
+// handle handles one stanza. An error means that the stream is broken; a panic
+// costs no more than the stanza.
+func (s *session) handle(t xmlstream.TokenReadEncoder, r *reader, start xml.StartElement) error {
 	defer func() {
 		if p := recover(); p != nil {
 			s.client.cfg.OnFault(fmt.Errorf("panic while handling a %s stanza: %v\n%s", start.Name.Local, p, debug.Stack()))
 		}
 	}()
-	defer s.link.nextStanza()
-	if err := s.handle(t, *start); err != nil {
-		s.link.drop(fmt.Errorf("reading a %s stanza: %w", start.Name.Local, err))
-	}
-	return nil
-}
-
-func (s *session) handle(t xmlstream.TokenReadEncoder, start xml.StartElement) error {
-	r := &reader{tokens: t}
 	typ := attr(start, "type")
 	switch {
 	case start.Name == xml.Name{Space: stanza.NSServer, Local: "iq"}:
@@ -150,6 +181,9 @@ func (s *session) message(r *reader, start xml.StartElement) error {
 		return err
 	}
 	for i := range events {
+		if s.barrier != "" {
+			events[i].Delayed = time.Time{} // by the link, and not by the service
+		}
 		if c.expects(&events[i]) {
 			c.cfg.OnEvent(events[i])
 		}

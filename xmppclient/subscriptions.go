@@ -36,6 +36,7 @@ type subscription struct {
 	busy   bool    // a request is under way
 	again  bool    // it was asked for, or given up, while busy
 	stood  bool    // it was made once
+	stands bool    // it was made, and items were told, in this session or those it goes on with
 	subID  string
 	tries  int         // failures in a row
 	timer  *time.Timer // queues it later; nil if nothing is planned
@@ -54,6 +55,16 @@ func (c *Client) Subscribe(n Node) {
 	}
 	sub.wanted = true
 	c.enqueue(&c.fresh, n, sub)
+}
+
+// Expedite has the subscription to n, if it waits for its turn, made or renewed
+// before those that nobody asked for. It does not wait.
+func (c *Client) Expedite(n Node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sub := c.subs[n]; sub != nil && sub.queue == &c.renewals {
+		c.enqueue(&c.fresh, n, sub)
+	}
 }
 
 // Unsubscribe gives the subscription to n up. Events that are on their way are
@@ -135,6 +146,9 @@ func (c *Client) work(ctx context.Context, j job) {
 		return
 	}
 	subID, err := c.subscribe(ctx, j.node)
+	if err == nil {
+		err = c.tellItems(ctx, j.node)
+	}
 	if c.finish(j.node, j.sub, subID, err) {
 		c.cfg.OnSubscription(j.node, err)
 	}
@@ -158,7 +172,7 @@ func (c *Client) finish(n Node, sub *subscription, subID string, err error) bool
 		c.enqueue(&c.fresh, n, sub)
 		return false
 	case err == nil:
-		sub.subID, sub.tries, sub.stood = subID, 0, true
+		sub.subID, sub.tries, sub.stood, sub.stands = subID, 0, true, true
 		c.plan(renewAfter, n, sub)
 	case Temporary(err), sub.stood && Unreachable(err):
 		c.planRetry(n, sub, err)
@@ -196,14 +210,17 @@ func (c *Client) planRetry(n Node, sub *subscription, err error) {
 	sub.tries++
 }
 
-// enter makes s the session, and has all subscriptions made in it.
+// enter makes s the session, and has all subscriptions made in it, or those that
+// it did not inherit.
 func (c *Client) enter(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = s
 	for n, sub := range c.subs {
 		sub.tries = 0
-		c.enqueue(&c.renewals, n, sub)
+		if sub.stands = sub.stands && s.resumed; !sub.stands {
+			c.enqueue(&c.renewals, n, sub)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	nsData         = "jabber:x:data"
 	nsStanzas      = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	nsBind         = "urn:ietf:params:xml:ns:xmpp-bind"
+	nsSM           = "urn:xmpp:sm:3"
 )
 
 // maxDepth bounds how deep elements may be nested in a stanza: the decoder
