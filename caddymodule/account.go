@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
 
@@ -30,9 +31,11 @@ type account struct {
 
 	mu       sync.Mutex // guards the following fields
 	maxEvent int64
+	history  eventstream.Bounds // of each node
 	link     xmppclient.Link
 	linkErr  error // why the link is not up
 	nodes    map[xmppclient.Node]*node
+	deleted  map[xmppclient.Node]string // what told the logs of nodes that were deleted
 }
 
 // loadAccount takes a hold on the account, which is made if there is none.
@@ -50,9 +53,12 @@ func newAccount(cfg xmppclient.Config) (*account, error) {
 	a := &account{
 		name:  []zap.Field{zap.Stringer("account", cfg.Account.Bare()), zap.String("server", cfg.Server)},
 		nodes: make(map[xmppclient.Node]*node),
+
+		deleted: make(map[xmppclient.Node]string),
 	}
 	cfg.OnLink = a.onLink
 	cfg.OnEvent = a.onEvent
+	cfg.OnItems = a.onItems
 	cfg.OnSubscription = a.onSubscription
 	cfg.OnFault = func(err error) { a.log().Error("handling what the XMPP server sent", zap.Error(err)) }
 	client, err := xmppclient.New(cfg)
@@ -70,13 +76,22 @@ func (a *account) log() *zap.Logger {
 	return caddy.Log().Named("http.handlers.pubsub_eventsource").With(a.name...)
 }
 
-// raiseEventLimit makes sure that events of n bytes are accepted.
-func (a *account) raiseEventLimit(n int64) {
+// raiseLimits makes sure that events of n bytes are accepted, and that so much is
+// kept of each node.
+func (a *account) raiseLimits(n int64, history eventstream.Bounds) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n > a.maxEvent {
 		a.maxEvent = n
 		a.client.SetMaxEvent(int(n))
+	}
+	raised := eventstream.Bounds{Events: max(a.history.Events, history.Events), Bytes: max(a.history.Bytes, history.Bytes)}
+	if raised != a.history {
+		a.history = raised
+		a.client.SetHistory(raised.Events, int(raised.Bytes))
+		for _, n := range a.nodes {
+			n.events.SetBounds(raised)
+		}
 	}
 }
 
@@ -98,6 +113,8 @@ func (a *account) onLink(link xmppclient.Link, err error) {
 	switch link {
 	case xmppclient.Up:
 		a.log().Info("logged in to the XMPP server")
+	case xmppclient.Resumed:
+		a.log().Info("resumed the session at the XMPP server")
 	case xmppclient.Rejected:
 		a.log().Error("the XMPP server rejects the account; will try again rarely", zap.Error(err))
 	default:
@@ -105,14 +122,31 @@ func (a *account) onLink(link xmppclient.Link, err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	change := (*node).tell
+	switch link {
+	case xmppclient.Up:
+		change = (*node).interrupt
+	case xmppclient.Resumed:
+		link, change = xmppclient.Up, (*node).goesOn
+	}
 	a.link, a.linkErr = link, err
 	for _, n := range a.nodes {
-		if link == xmppclient.Up {
-			n.tell()
-		} else {
-			n.interrupt()
-		}
+		change(n)
 	}
+}
+
+// maxDeleted bounds how many deleted nodes are remembered.
+const maxDeleted = 1000
+
+// bury remembers a node that was deleted, for streams that come back to one of
+// the same name.
+func (a *account) bury(n *node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.deleted) == maxDeleted {
+		clear(a.deleted)
+	}
+	a.deleted[n.id] = n.events.Tag()
 }
 
 // join returns the node for a stream, which must leave it when it ends. It

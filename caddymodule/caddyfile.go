@@ -32,13 +32,16 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		service   <JID>
 //		prefix    <path>
 //		nodes     <pattern>...
+//		replay    none|last|all|<n>
+//		history   <events> [<bytes>]
 //		heartbeat <duration>
 //		retry     <duration>
 //		linger    <duration>
 //		cors      off|<origin>...
 //		limits {
-//			nodes <n>
-//			event <bytes>
+//			nodes            <n>
+//			nodes_per_stream <n>
+//			event            <bytes>
 //		}
 //	}
 //
@@ -94,6 +97,11 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 		return unmarshalPrefix(d, &h.Prefix)
 	case "nodes":
 		return unmarshalPatterns(d, &h.Nodes)
+	case "replay":
+		return unmarshalReplay(d, &h.Replay)
+	case "history":
+		h.History = new(History)
+		return h.History.unmarshalArgs(d)
 	case "heartbeat":
 		return unmarshalDuration(d, &h.Heartbeat)
 	case "retry":
@@ -107,6 +115,21 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 		return unmarshalBlock(d, h.Limits.unmarshalOption)
 	}
 	return d.Errf("unknown option %q", d.Val())
+}
+
+func (h *History) unmarshalArgs(d *caddyfile.Dispenser) error {
+	if n := d.CountRemainingArgs(); n < 1 || n > 2 {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	d.NextArg()
+	if err := setNumber(d, name, &h.Events); err != nil {
+		return err
+	}
+	if d.NextArg() {
+		return setSize(d, name, maxHistory, &h.Bytes)
+	}
+	return nil
 }
 
 func (t *TLS) unmarshalOption(d *caddyfile.Dispenser) error {
@@ -126,6 +149,8 @@ func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "nodes":
 		return unmarshalNumber(d, &l.Nodes)
+	case "nodes_per_stream":
+		return unmarshalNumber(d, &l.NodesPerStream)
 	case "event":
 		return unmarshalSize(d, &l.Event)
 	}

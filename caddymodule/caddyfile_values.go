@@ -123,15 +123,30 @@ func unmarshalDuration(d *caddyfile.Dispenser, dst *caddy.Duration) error {
 	return nil
 }
 
-func unmarshalNumber(d *caddyfile.Dispenser, dst *int) error {
-	name := d.Val()
-	var arg string
-	if err := unmarshalString(d, &arg); err != nil {
+func unmarshalReplay(d *caddyfile.Dispenser, dst *string) error {
+	if err := unmarshalString(d, dst); err != nil {
 		return err
 	}
-	n, err := strconv.Atoi(arg)
+	if _, err := parseReplay(*dst); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func unmarshalNumber(d *caddyfile.Dispenser, dst *int) error {
+	name := d.Val()
+	if d.CountRemainingArgs() != 1 {
+		return d.ArgErr()
+	}
+	d.NextArg()
+	return setNumber(d, name, dst)
+}
+
+// setNumber sets what the option name has to the argument at which d is.
+func setNumber(d *caddyfile.Dispenser, name string, dst *int) error {
+	n, err := strconv.Atoi(d.Val())
 	if err != nil || n <= 0 {
-		return d.Errf("%s: %q is not a number above zero", name, arg)
+		return d.Errf("%s: %q is not a number above zero", name, d.Val())
 	}
 	*dst = n
 	return nil
@@ -139,13 +154,22 @@ func unmarshalNumber(d *caddyfile.Dispenser, dst *int) error {
 
 func unmarshalSize(d *caddyfile.Dispenser, dst *int64) error {
 	name := d.Val()
-	var arg string
-	if err := unmarshalString(d, &arg); err != nil {
-		return err
+	if d.CountRemainingArgs() != 1 {
+		return d.ArgErr()
 	}
-	n, err := humanize.ParseBytes(arg)
-	if err != nil || n == 0 || n > xmppclient.MaxStanza {
-		return d.Errf("%s: %q is not a size such as 512KiB, up to 16MiB", name, arg)
+	d.NextArg()
+	return setSize(d, name, xmppclient.MaxStanza, dst)
+}
+
+// maxHistory bounds what may be kept of one node.
+const maxHistory = 1 << 30
+
+// setSize sets what the option name has to the argument at which d is, which may
+// be so many bytes at most.
+func setSize(d *caddyfile.Dispenser, name string, most uint64, dst *int64) error {
+	n, err := humanize.ParseBytes(d.Val())
+	if err != nil || n == 0 || n > most {
+		return d.Errf("%s: %q is not a size such as 512KiB, up to %s", name, d.Val(), strings.ReplaceAll(humanize.IBytes(most), " ", ""))
 	}
 	*dst = int64(n)
 	return nil

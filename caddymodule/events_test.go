@@ -21,6 +21,7 @@ type events struct {
 
 	comments []string // what came between the events
 	retries  []string
+	last     string // the ID of the last event
 }
 
 // stream opens an event stream.
@@ -115,6 +116,7 @@ func (e *events) want(name, data string) event {
 	if ev.id == "" {
 		e.t.Errorf("event %q has no id", name)
 	}
+	e.last = ev.id
 	return ev
 }
 
@@ -127,7 +129,22 @@ func (e *events) wantSubscribed(node string) event {
 // wantItem wants an item without a publisher.
 func (e *events) wantItem(id, payload string) event {
 	e.t.Helper()
-	return e.want("", fmt.Sprintf("<item xmlns='http://jabber.org/protocol/pubsub' id='%s'>%s</item>", id, payload))
+	return e.want("", itemData(id, payload))
+}
+
+func itemData(id, payload string) string {
+	return fmt.Sprintf("<item xmlns='http://jabber.org/protocol/pubsub' id='%s'>%s</item>", id, payload)
+}
+
+// mustNext returns the next event.
+func (e *events) mustNext() event {
+	e.t.Helper()
+	ev, err := e.next()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.last = ev.id
+	return ev
 }
 
 func (e *events) wantGap(node, reason string) event {

@@ -73,6 +73,10 @@ func (f *fake) wantSubscribers(node string, n int) {
 	})
 }
 
+func (f *fake) createTransient(node string) {
+	f.CreateNode(node, xmpptest.NodeConfig{Transient: true})
+}
+
 // start starts a fake with the nodes, which are open, and Caddy with it.
 func start(t *testing.T, options string, nodes ...string) (*fake, *site) {
 	t.Helper()

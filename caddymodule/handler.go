@@ -6,11 +6,14 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 )
 
 func init() {
@@ -24,7 +27,10 @@ const (
 	defaultRetry     = 3 * time.Second
 	defaultLinger    = time.Minute
 	defaultNodes     = 10_000
+	defaultPerStream = 32
 	defaultEvent     = 1 << 20
+	defaultEvents    = 1024
+	defaultBytes     = 8 << 20
 )
 
 // Handler serves publish-subscribe nodes of an XMPP service as event streams.
@@ -81,6 +87,14 @@ type Handler struct {
 	// Default: the nodes whose access model is open.
 	Nodes []string `json:"nodes,omitempty"`
 
+	// What a stream that comes without a last event ID starts with: none, last
+	// (the newest item that the service retains), all (that it retains), or a
+	// number, for so many of the newest. Default: none
+	Replay string `json:"replay,omitempty"`
+
+	// How much of a node is kept in memory, for streams that come back.
+	History *History `json:"history,omitempty"`
+
 	// How long a stream may be silent until a comment is sent, which keeps
 	// proxies and clients from giving it up. Default: 15s
 	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
@@ -112,6 +126,7 @@ type Handler struct {
 	prefix  string
 	allowed []pattern
 	origins cors
+	replay  int // how many items; all if it is negative
 }
 
 // TLS says how to trust the XMPP server. Placeholders in it are expanded when
@@ -130,11 +145,29 @@ type TLS struct {
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
 }
 
+// History bounds how much of a node is kept in memory: its newest events, and
+// apart from these the items that the service retains, which are also fetched
+// from it up to these bounds. A stream that comes back gets what it missed as
+// long as it is kept. Handlers that share an account share the largest of
+// their bounds.
+type History struct {
+	// How many events. Default: 1024
+	Events int `json:"events,omitempty"`
+
+	// How many bytes of events. The newest event is kept whatever its size.
+	// Default: 8388608 (8 MiB)
+	Bytes int64 `json:"bytes,omitempty"`
+}
+
 // Limits are bounds of what a handler takes on.
 type Limits struct {
 	// How many nodes to be subscribed to at a time, for the account. A stream
 	// of one more is answered with 503. Default: 10000
 	Nodes int `json:"nodes,omitempty"`
+
+	// How many nodes one stream may have. More are answered with 400.
+	// Default: 32
+	NodesPerStream int `json:"nodes_per_stream,omitempty"`
 
 	// The largest payload of an event that is accepted, in bytes. Of a larger
 	// one, streams learn only that they missed it. Handlers that share an
@@ -175,7 +208,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.account = value.(*account)
-	h.account.raiseEventLimit(h.Limits.Event)
+	h.account.raiseLimits(h.Limits.Event, eventstream.Bounds{Events: h.History.Events, Bytes: h.History.Bytes})
 	h.app.add(h.account)
 	return nil
 }
@@ -189,7 +222,14 @@ func (h *Handler) setDefaults() {
 		h.Limits = new(Limits)
 	}
 	setDefault(&h.Limits.Nodes, defaultNodes)
+	setDefault(&h.Limits.NodesPerStream, defaultPerStream)
 	setDefault(&h.Limits.Event, defaultEvent)
+	if h.History == nil {
+		h.History = new(History)
+	}
+	setDefault(&h.History.Events, defaultEvents)
+	setDefault(&h.History.Bytes, defaultBytes)
+	setDefault(&h.Replay, "none")
 	if len(h.CORS) == 0 {
 		h.CORS = []string{"*"}
 	}
@@ -210,8 +250,11 @@ func (h *Handler) provisionOptions() (err error) {
 		return checkPrefix(h.Prefix)
 	case h.Heartbeat < 0, h.Retry < 0, h.Linger < 0:
 		return errors.New("heartbeat, retry and linger cannot be negative")
-	case h.Limits.Nodes < 0, h.Limits.Event < 0:
-		return errors.New("limits cannot be negative")
+	case h.Limits.Nodes < 0, h.Limits.Event < 0, h.Limits.NodesPerStream < 0, h.History.Events < 0, h.History.Bytes < 0:
+		return errors.New("limits and history cannot be negative")
+	}
+	if h.replay, err = parseReplay(h.Replay); err != nil {
+		return err
 	}
 	h.prefix = strings.TrimSuffix(h.Prefix, "/") + "/"
 	if h.Service != "" && !isTemplate(h.Service) {
@@ -228,6 +271,24 @@ func (h *Handler) provisionOptions() (err error) {
 	}
 	h.origins, err = parseCORS(h.CORS)
 	return err
+}
+
+// parseReplay returns how many items a value of Replay stands for, which is -1
+// for all.
+func parseReplay(s string) (int, error) {
+	switch s {
+	case "none":
+		return 0, nil
+	case "last":
+		return 1, nil
+	case "all":
+		return -1, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("replay: %q is none of none, last, all, and a number", s)
+	}
+	return n, nil
 }
 
 func checkPrefix(prefix string) error {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 )
 
 // pollFor is how long a poll waits for an event; clients give up at 50 s.
@@ -23,7 +25,7 @@ func (s *stream) longPoll() error {
 	case errors.Is(err, errExiting), errors.Is(err, errReload):
 		// Nothing came; the client asks again.
 	default:
-		return toHTTP(s.node.id, err)
+		return toHTTP(s.refused.id, err)
 	}
 	s.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	s.head()
@@ -39,39 +41,62 @@ func (s *stream) poll() ([]byte, error) {
 	if err := s.admit(true); err != nil {
 		return nil, err
 	}
-	body, found := s.begin()
+	if err := s.catchUp(); err != nil {
+		return nil, err
+	}
+	first, missed := s.begin()
 	keepsID := strings.Contains(s.r.Header.Get("Accept"), "text/event-stream")
 	if keepsID && s.lastEventID == "" {
-		return body, nil // from here the client can go on
+		return join(first, missed), nil // from here the client can go on
 	}
-	if found || s.lastEventID == "" {
-		body = nil // nothing the client does not know
-	}
+	body := join(missed)
 	for len(body) == 0 {
-		got, err := s.read()
+		got, err := s.readNew()
+		body = join(got.frames)
 		switch {
 		case err != nil:
 			return nil, err
-		case got.denied:
-			return nil, errNotOpen
-		}
-		for _, frame := range got.frames {
-			body = append(body, frame...)
-		}
-		switch {
 		case len(body) > 0:
 			return body, nil
 		case got.over:
-			_, err := s.node.admission(s.openOnly)
-			return nil, err
+			return nil, s.whyOver()
 		}
-		if err := s.wait(got.more, got.changed); err != nil {
+		if err := s.wait(got.changed); err != nil {
 			if keepsID {
 				// A block that is nothing but an ID moves the client's.
-				body = []byte("id: " + s.node.events.ID(s.at) + "\n\n")
+				body = []byte("id: " + s.id() + "\n\n")
 			}
 			return body, err
 		}
 	}
 	return body, nil
+}
+
+// id returns the last event ID of where the stream is.
+func (s *stream) id() string {
+	f := s.feeds[0]
+	id := f.node.events.ID(f.at)
+	if s.joint != nil {
+		id = s.joint.ID(id)
+	}
+	return id
+}
+
+// whyOver returns why one of the nodes cannot be shown any more.
+func (s *stream) whyOver() error {
+	if _, err := s.admitOnce(false); err != nil {
+		return err
+	}
+	s.refused = s.feeds[0].node
+	return errNotOpen
+}
+
+// join returns what the frames are when they are written.
+func join(lists ...[]eventstream.Frame) (body []byte) {
+	for _, frames := range lists {
+		for _, frame := range frames {
+			body = append(body, frame...)
+		}
+	}
+	return body
 }

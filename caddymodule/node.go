@@ -18,6 +18,12 @@ type node struct {
 	id      xmppclient.Node
 	events  *eventstream.Log
 
+	// Owned by the goroutine that reads the XMPP stream:
+	filled       bool               // the log has what the service retained once
+	settled      bool               // and nothing was missed since
+	pending      []xmppclient.Event // wait until it is settled
+	pendingBytes int
+
 	// Guarded by account.mu:
 	streams     int         // that watch it
 	lingering   *time.Timer // forgets it; nil while it is watched
@@ -30,16 +36,21 @@ type node struct {
 	accessAt    time.Time   // when it did; zero if much may have changed since
 	accessErr   error       // why it could not be told, if it may yet be
 	doubts      int         // how often it had to be doubted: an answer from before is none
-	asking      bool        // it is being asked for
-	askedAt     time.Time   // when it was asked for last
+	forgetful   bool        // the service retains nothing of it, or does not tell what
+	deleted     string      // tells the log of the node that was deleted before this one
+	catching    catchUp
+	asking      bool      // it is being asked for
+	askedAt     time.Time // when it was asked for last
 	changed     chan struct{}
 
 	followed context.Context // until nobody follows the node any more
 	dismiss  context.CancelFunc
 }
 
+// newNode returns a node that is not followed yet. a.mu must be held.
 func newNode(a *account, id xmppclient.Node) *node {
-	n := &node{account: a, id: id, events: eventstream.NewLog(), changed: make(chan struct{})}
+	n := &node{account: a, id: id, deleted: a.deleted[id], changed: make(chan struct{})}
+	n.events = eventstream.NewLog(id.Service+"\x00"+id.Name, a.history)
 	n.followed, n.dismiss = context.WithCancel(a.living)
 	return n
 }
@@ -194,11 +205,7 @@ func (a *account) onSubscription(id xmppclient.Node, err error) {
 // stand is called when the subscription was made, or made again. account.mu
 // must be held.
 func (n *node) stand() {
-	n.standing, n.subErr = true, nil
-	if n.interrupted {
-		n.interrupted = false
-		n.appendGap("link-lost")
-	}
+	n.standing, n.interrupted, n.subErr = true, false, nil
 	if n.access != "" {
 		n.accessErr = nil // the service answers now
 		_ = n.confirm()   // for streams that are open; whatever comes of it, they are told
@@ -206,12 +213,36 @@ func (n *node) stand() {
 	n.tell()
 }
 
-// interrupt is called when the link is lost. account.mu must be held.
+// interrupt is called when there is a new session, and what the subscription
+// brought meanwhile is lost. account.mu must be held.
 func (n *node) interrupt() {
 	n.interrupted = n.interrupted || n.standing
 	n.standing, n.subErr = false, nil
 	n.doubtAccess()
+	n.unsettle()
 	n.tell()
+}
+
+// goesOn is called when the session goes on after the link was lost. account.mu
+// must be held.
+func (n *node) goesOn() {
+	n.accessErr = nil // the service can be asked again
+	n.tell()
+}
+
+// isForgetful reports whether the service retains nothing of the node, or does
+// not tell what.
+func (n *node) isForgetful() bool {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	return n.forgetful
+}
+
+// setRetains notes whether the service retains items of the node.
+func (n *node) setRetains(retains bool) {
+	n.account.mu.Lock()
+	defer n.account.mu.Unlock()
+	n.forgetful = !retains
 }
 
 // end is called when there is no subscription any more, nor will be. Streams

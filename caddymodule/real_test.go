@@ -163,7 +163,6 @@ func realRestart(t *testing.T, s *servertest.Server, admin *servertest.Client) {
 	s.Stop()
 	stays.wantLine(": the link to the XMPP server is lost")
 	s.Start()
-	stays.wantGap("stays", "link-lost")
 	must(t, s.Admin(t).Publish("stays", "2", entry))
 	stays.wantItem("2", entry)
 	closes.want("subscription", "<subscription node='closes' subscription='none'/>")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +18,29 @@ import (
 // (RFC 7622 §3.4).
 const maxNodeName = 1023
 
-// node returns the node that a request names, if it may be shown.
+// nodes returns the nodes that a request names: by its path, or, where that ends
+// with the prefix, several by its query.
+func (h *Handler) nodes(r *http.Request, name string) (ids []xmppclient.Node, several bool, err error) {
+	names := []string{name}
+	if query := r.URL.Query()["node"]; name == "" && len(query) > 0 {
+		several = true
+		slices.Sort(query)
+		names = slices.Compact(query)
+	}
+	if len(names) > h.Limits.NodesPerStream {
+		return nil, several, &httpError{status: http.StatusBadRequest, err: fmt.Errorf("%d nodes; a stream may have %d", len(names), h.Limits.NodesPerStream)}
+	}
+	for _, name := range names {
+		id, err := h.node(r, name)
+		if err != nil {
+			return nil, several, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, several, nil
+}
+
+// node returns the node of the name, if it may be shown.
 func (h *Handler) node(r *http.Request, name string) (xmppclient.Node, error) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	id := xmppclient.Node{Name: name}
@@ -40,7 +63,7 @@ var errNotAllowed = errors.New("the node is not one of those that are served her
 func checkNodeName(name string) error {
 	switch {
 	case name == "":
-		return errors.New("the path names no node")
+		return errors.New("the request names no node")
 	case len(name) > maxNodeName:
 		return fmt.Errorf("the node's name has more than %d bytes", maxNodeName)
 	case !utf8.ValidString(name):

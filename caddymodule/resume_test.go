@@ -36,10 +36,17 @@ func TestResume(t *testing.T) {
 	last := site.stream("/eventsource/news", "Last-Event-ID", ids[2])
 	last.wantSubscribed("news")
 	last.want("retract", "<retract id='1'/>")
-	for _, id := range []string{"1", "garbage", ids[2] + "x", ",AAAAAAAAAA.1", "日本", strings.Repeat("x", 2000)} {
+	for _, id := range []string{"two words", "two%20words"} { // as a page knows it
+		bare := site.stream("/eventsource/news", "Last-Event-ID", id)
+		bare.wantSubscribed("news")
+		bare.wantItem("日本", entry)
+	}
+	for _, id := range []string{"1", "garbage", first + "x.", ",AAAAAAAAAA.1", "é", strings.Repeat("x", 10_000)} {
 		unknown := site.stream("/eventsource/news", "Last-Event-ID", id)
 		unknown.wantSubscribed("news")
 		unknown.wantGap("news", "unknown-id")
+		unknown.wantItem("two words", entry)
+		unknown.wantItem("日本", entry)
 	}
 	fresh := site.stream("/eventsource/news")
 	fresh.wantSubscribed("news")

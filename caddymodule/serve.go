@@ -33,10 +33,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 const allowedMethods = "GET, HEAD, OPTIONS"
 
-// serve answers a GET or HEAD request for a node. An error means that nothing
-// has been written yet.
+// serve answers a GET or HEAD request for nodes. An error means that nothing has
+// been written yet.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) error {
-	id, err := h.node(r, name)
+	ids, several, err := h.nodes(r, name)
 	if err != nil {
 		return err
 	}
@@ -45,20 +45,30 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) err
 		panic(http.ErrAbortHandler) // this config is gone: come back to the next
 	}
 	defer release()
-	n, err := account.join(id, h.Limits.Nodes)
-	if err != nil {
-		return err
-	}
-	defer account.leave(n, time.Duration(h.Linger))
 	s := &stream{
-		handler: h, node: n, w: w, r: r, rc: http.NewResponseController(w),
-		openOnly: len(h.allowed) == 0, lastEventID: lastEventID(r),
+		handler: h, w: w, r: r, rc: http.NewResponseController(w),
+		openOnly: len(h.allowed) == 0, several: several, lastEventID: lastEventID(r),
 	}
+	defer s.leaveAll(account)
+	for _, id := range ids {
+		n, err := account.join(id, h.Limits.Nodes)
+		if err != nil {
+			return err
+		}
+		s.feeds = append(s.feeds, newFeed(n))
+	}
+	s.refused = s.feeds[0].node
 	defer s.watchTerm()()
 	if isLongPoll(r) && r.Method != http.MethodHead {
 		return s.longPoll()
 	}
 	return s.serve()
+}
+
+func (s *stream) leaveAll(a *account) {
+	for _, f := range s.feeds {
+		a.leave(f.node, time.Duration(s.handler.Linger))
+	}
 }
 
 // holdAccount keeps the account from ending until release is called. It fails

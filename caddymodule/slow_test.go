@@ -101,7 +101,7 @@ func TestLaggedStreamEnds(t *testing.T) {
 	}
 	stream := site.stream("/eventsource/news", "Last-Event-ID", at)
 	stream.wantSubscribed("news")
-	stream.wantGap("news", "unknown-id")
+	stream.wantGap("news", "expired")
 }
 
 // TestClientsComeAndGo leaves the rest to the search for goroutines in

@@ -37,15 +37,17 @@ var (
 // serves the request.
 type stream struct {
 	handler     *Handler
-	node        *node
+	feeds       []*feed
+	joint       *eventstream.Joint // of their events; nil if the stream has one node
 	w           http.ResponseWriter
 	r           *http.Request
 	rc          *http.ResponseController
-	openOnly    bool // only a node whose access model is open may be shown
+	openOnly    bool // only nodes whose access model is open may be shown
+	several     bool // the request names nodes by its query
 	lastEventID string
 
-	at   eventstream.Position // the place in the node's log
-	link xmppclient.Link      // as the client knows it
+	refused *node           // the one that the error of admit is about
+	link    xmppclient.Link // as the client knows it
 
 	beat     *time.Ticker    // nil until something may be written
 	patience <-chan struct{} // closed when wait has waited enough in all; nil is for ever
@@ -64,14 +66,14 @@ func (s *stream) serve() error {
 	case errors.Is(err, errExiting), errors.Is(err, errReload):
 		panic(http.ErrAbortHandler) // it will find another server, or the next config
 	default:
-		return toHTTP(s.node.id, err)
+		return toHTTP(s.refused.id, err)
 	}
 	s.head()
 	if s.r.Method == http.MethodHead {
 		return nil
 	}
 	end := s.stream(err != nil)
-	s.handler.log.Debug("stream ended", zap.Stringer("node", s.node.id), zap.Error(end))
+	s.handler.log.Debug("stream ended", zap.Stringer("node", s.feeds[0].node.id), zap.Int("nodes", len(s.feeds)), zap.Error(end))
 	switch {
 	case s.r.Context().Err() != nil: // the client is gone
 	case errors.Is(end, errOver):
@@ -120,23 +122,35 @@ func (s *stream) stream(held bool) error {
 	return err
 }
 
-// admit waits until the node can be shown. A stream that is held open waits for
+// admit waits until all nodes can be shown. A stream that is held open waits for
 // all that may yet change; any other returns errHeld if that would be long.
 func (s *stream) admit(held bool) error {
 	for {
-		changed, err := s.node.admission(s.openOnly)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, errPending):
-		case held && mayChange(err):
-		default:
+		pending, err := s.admitOnce(held)
+		if len(pending) == 0 || err != nil && !mayChange(err) {
 			return err
 		}
-		if err := s.wait(changed, nil); err != nil {
+		if err := s.wait(pending); err != nil {
 			return err
 		}
 	}
+}
+
+// admitOnce returns channels that are closed when something may have changed for
+// the nodes that cannot be shown yet, or why the stream cannot begin. Refusals
+// come before what may yet change.
+func (s *stream) admitOnce(held bool) (pending []<-chan struct{}, err error) {
+	for _, f := range s.feeds {
+		changed, failed := f.node.admission(s.openOnly)
+		switch {
+		case failed == nil:
+		case errors.Is(failed, errPending), held && mayChange(failed):
+			pending = append(pending, changed)
+		case err == nil || mayChange(err) && !mayChange(failed):
+			s.refused, err = f.node, failed
+		}
+	}
+	return pending, err
 }
 
 // mayChange reports whether a stream that is open had better wait than end with
@@ -145,127 +159,150 @@ func mayChange(err error) bool {
 	return errors.Is(err, errHeld) || errors.Is(err, xmppclient.ErrRejected) || xmppclient.Temporary(err)
 }
 
-// begin finds the place in the log where the stream starts, and returns the
-// events that tell the client so, and whether it is the one that the client
-// asked for.
-func (s *stream) begin() (out []byte, found bool) {
-	log, name := s.node.events, s.node.id.Name
-	at, found := log.Find(s.lastEventID)
-	if !found {
-		at = log.End()
+// catchUp waits until the logs have what the client has had of other instances.
+func (s *stream) catchUp() error {
+	for _, f := range s.feeds {
+		if !f.node.isBehind(s.lastEventID) {
+			continue
+		}
+		for caught := f.node.catchUp(); !isClosed(caught); {
+			if err := s.wait([]<-chan struct{}{caught}); err != nil {
+				return err
+			}
+		}
 	}
-	s.at = at
-	id := log.ID(at)
-	out = eventstream.Event{Name: "subscription", ID: id, Data: subscriptionXML(name, "subscribed")}.Append(nil)
-	if s.lastEventID != "" && !found {
-		out = eventstream.Event{Name: "gap", ID: id, Data: gapJSON(name, "unknown-id")}.Append(out)
-	}
-	return out, found
+	return nil
 }
 
-// follow writes the node's events from where the stream starts.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin finds the places in the logs where the stream starts. It returns the
+// events that tell the client so, and what there is for the client to catch up
+// with.
+func (s *stream) begin() (first, missed []eventstream.Frame) {
+	starts := make([]eventstream.Start, len(s.feeds))
+	ids := make([]string, len(s.feeds))
+	for i, f := range s.feeds {
+		starts[i] = f.node.start(s.lastEventID, s.handler.replay)
+		f.at, ids[i] = starts[i].Next, starts[i].ID
+	}
+	if s.several {
+		s.joint = eventstream.NewJoint(ids...)
+	}
+	for i, f := range s.feeds {
+		name := f.node.id.Name
+		first = append(first, s.event("subscription", ids[i], subscriptionXML(name, "subscribed")))
+		if gap := starts[i].Gap; gap != "" {
+			missed = append(missed, s.event("gap", ids[i], gapJSON(name, gap)))
+		}
+	}
+	for i := range s.feeds {
+		missed = append(missed, s.frames(i, starts[i].Entries)...)
+	}
+	return first, missed
+}
+
+// event returns an event of this stream alone, at the place of an ID.
+func (s *stream) event(name, id, data string) eventstream.Frame {
+	if s.joint != nil {
+		id = s.joint.ID(id)
+	}
+	return eventstream.Event{Name: name, ID: id, Data: data}.Append(nil)
+}
+
+// frames returns entries of a feed as this stream has them.
+func (s *stream) frames(i int, entries []*eventstream.Entry) []eventstream.Frame {
+	frames := make([]eventstream.Frame, len(entries))
+	for k, e := range entries {
+		if s.joint == nil {
+			frames[k] = e.Frame()
+			continue
+		}
+		before, after := "", ""
+		if e.Name() == "" || e.Name() == "retract" {
+			before, after = s.feeds[i].before, s.feeds[i].after
+		}
+		frames[k] = s.joint.AppendEntry(nil, i, e, before, after)
+	}
+	return frames
+}
+
+// follow writes the nodes' events from where the stream starts.
 func (s *stream) follow() error {
 	s.link = xmppclient.Up
-	first, _ := s.begin()
-	if err := s.write(first); err != nil {
+	if err := s.catchUp(); err != nil {
+		return err
+	}
+	first, missed := s.begin()
+	if err := s.write(append(first, missed...)...); err != nil {
 		return err
 	}
 	for {
-		got, err := s.read()
+		got, err := s.readNew()
 		if err != nil {
 			return err
 		}
+		if comment := s.linkComment(got.link); comment != nil {
+			got.frames = append(got.frames, comment)
+		}
+		if len(got.frames) > 0 {
+			err = s.write(got.frames...)
+		}
+		switch {
+		case err != nil:
+			return err
+		case got.over:
+			return errOver
+		}
+		if err := s.wait(got.changed); err != nil {
+			return err
+		}
+	}
+}
+
+// A batch is what is new in all feeds of a stream.
+type batch struct {
+	frames  []eventstream.Frame
+	link    xmppclient.Link
+	over    bool              // there never will be more
+	changed []<-chan struct{} // closed when there may be more
+}
+
+// readNew returns what is new.
+func (s *stream) readNew() (b batch, err error) {
+	for i, f := range s.feeds {
+		got, err := f.read(s.openOnly)
+		if err != nil {
+			return b, err
+		}
+		b.frames = append(b.frames, s.frames(i, got.entries)...)
 		if got.denied {
-			last := eventstream.Event{Name: "subscription", ID: s.node.events.ID(s.at), Data: subscriptionXML(s.node.id.Name, "none")}
-			_ = s.write(last.Append(nil)) // it ends in any case
-			return errOver
+			b.frames = append(b.frames, s.event("subscription", f.node.events.ID(f.at), subscriptionXML(f.node.id.Name, "none")))
 		}
-		if err := s.writeNew(got); err != nil {
-			return err
-		}
-		if got.over {
-			return errOver
-		}
-		if err := s.wait(got.more, got.changed); err != nil {
-			return err
-		}
+		b.link = got.link
+		b.over = b.over || got.denied || got.over
+		b.changed = append(b.changed, got.more, got.changed)
 	}
+	return b, nil
 }
 
-// What read found.
-type news struct {
-	frames        []eventstream.Frame
-	link          xmppclient.Link
-	denied        bool            // the node may not be shown any more
-	over          bool            // there never will be more than this
-	more, changed <-chan struct{} // closed when there may be something new to read
-}
-
-// read returns the events that have come, as far as they may be shown, and what
-// else is new. It looks at the events first: what came after the access was
-// taken away is not among those that it then finds to be granted.
-func (s *stream) read() (news, error) {
-	frames, next, more, err := s.node.events.Read(s.at)
-	if err != nil {
-		return news{}, err
-	}
-	state := s.node.state(s.openOnly)
-	got := news{link: state.link, changed: state.changed}
-	switch {
-	case state.access == denied, state.access == unconfirmed && state.ended:
-		got.denied = true
-	case state.access == granted:
-		got.frames, got.more, got.over = frames, more, more == nil
-		s.at = next
-	}
-	return got, nil
-}
-
-// writeNew writes events, and what became of the link.
-func (s *stream) writeNew(got news) error {
-	frames := got.frames
-	if up := got.link == xmppclient.Up; up != (s.link == xmppclient.Up) {
-		text := "the link to the XMPP server is lost"
-		if up {
-			text = "the link to the XMPP server is back"
-		}
-		frames = append(frames, eventstream.Frame(eventstream.Comment(text)))
-		s.link = got.link
-	}
-	if len(frames) == 0 {
+// linkComment returns what to tell the client of the link, or nil.
+func (s *stream) linkComment(link xmppclient.Link) eventstream.Frame {
+	if (link == xmppclient.Up) == (s.link == xmppclient.Up) {
 		return nil
 	}
-	return s.write(frames...)
-}
-
-// waitAtMost bounds how long wait may wait in all. The function it returns
-// frees what that takes.
-func (s *stream) waitAtMost(d time.Duration) (free func()) {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	s.patience = ctx.Done()
-	return cancel
-}
-
-// wait waits for one of two channels, and keeps the client from giving up. An
-// error is why the stream has to end.
-func (s *stream) wait(a, b <-chan struct{}) error {
-	var beat <-chan time.Time
-	if s.beat != nil {
-		beat = s.beat.C
+	s.link = link
+	if link == xmppclient.Up {
+		return eventstream.Frame(eventstream.Comment("the link to the XMPP server is back"))
 	}
-	select {
-	case <-a:
-	case <-b:
-	case <-beat:
-		return s.write([]byte(eventstream.Heartbeat))
-	case <-s.patience:
-		return errHeld
-	case <-s.r.Context().Done():
-		return s.r.Context().Err()
-	case <-s.over.Done():
-		return context.Cause(s.over)
-	}
-	return nil
+	return eventstream.Frame(eventstream.Comment("the link to the XMPP server is lost"))
 }
 
 // write writes frames and sees that they leave. Each maxWrite bytes have time

@@ -8,27 +8,26 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
 
 // This file is where the vocabulary of XMPP becomes that of event streams.
 
-// onEvent appends what a node notified to its log. It is called by the client
-// in the order of the XMPP stream, and does not wait.
+// onEvent hears what a node notified. It is called by the client in the order of
+// the XMPP stream, and does not wait.
 func (a *account) onEvent(ev xmppclient.Event) {
 	n := a.lookup(ev.Node)
 	if n == nil {
 		return
 	}
 	switch ev.Kind {
-	case xmppclient.Published:
-		n.appendItem(ev)
-	case xmppclient.Retracted:
-		n.events.Append("retract", "", element("retract", "id", ev.Item.ID))
-	case xmppclient.Purged:
-		n.events.Append("purge", "", element("purge", "node", ev.Node.Name))
+	case xmppclient.Published, xmppclient.Retracted, xmppclient.Purged:
+		n.hear(ev)
 	case xmppclient.Deleted:
-		n.events.Append("delete", "", element("delete", "node", ev.Node.Name))
+		n.goOn()
+		n.events.Purge(eventstream.Event{Name: "delete", Data: element("delete", "node", ev.Node.Name)})
+		a.bury(n)
 		n.endStanding(errDeleted)
 	case xmppclient.Configured:
 		// Who may watch is seen when the outcome comes.
@@ -38,9 +37,45 @@ func (a *account) onEvent(ev xmppclient.Event) {
 		a.client.Subscribe(ev.Node)
 	case xmppclient.SubscriptionChanged:
 		if ev.Subscription != "subscribed" {
+			n.goOn()
 			n.appendSubscription("none")
 			n.endStanding(errTakenAway)
 		}
+	}
+}
+
+// hear hears what happened to the node's items.
+func (n *node) hear(ev xmppclient.Event) {
+	switch {
+	case ev.Delayed.IsZero() && n.settled:
+		n.apply(ev)
+	case ev.Delayed.IsZero():
+		n.hold(ev)
+	case !n.settled:
+		// It was before the service tells what it retains.
+	case ev.Kind == xmppclient.Published && n.events.Has(itemOf(ev.Item)):
+		// ejabberd sends the last item to who renews a subscription.
+	case n.isForgetful():
+		n.apply(ev) // there is nobody else to ask
+	default:
+		// What comes late may not be all that was missed.
+		n.unsettle()
+		n.account.client.Subscribe(n.id)
+	}
+}
+
+// apply appends what happened to the node's items.
+func (n *node) apply(ev xmppclient.Event) {
+	switch ev.Kind {
+	case xmppclient.Retracted:
+		n.retract(ev.Item.ID)
+	case xmppclient.Purged:
+		n.purge()
+	default:
+		if ev.Item.Err != nil {
+			n.account.log().Warn("an item is not delivered", zap.Stringer("node", n.id), zap.Error(ev.Item.Err))
+		}
+		n.publish(itemOf(ev.Item), ev.Item)
 	}
 }
 
@@ -57,32 +92,14 @@ func (n *node) endStanding(err error) {
 	n.end(err)
 }
 
-// appendItem appends an item as Prosody's mod_pubsub_eventsource writes it. What
-// the service sends late was there before anybody asked: who subscribes anew
-// may be sent the last item, which is no event of now.
-func (n *node) appendItem(ev xmppclient.Event) {
-	switch {
-	case !ev.Delayed.IsZero():
-	case ev.Item.Err != nil:
-		n.account.log().Warn("an item is not delivered", zap.Stringer("node", n.id), zap.Error(ev.Item.Err))
-		reason := "malformed"
-		if errors.Is(ev.Item.Err, xmppclient.ErrTooLarge) {
-			reason = "too-large"
-		}
-		n.appendGap(reason)
-	default:
-		n.events.Append("", ev.Item.ID, itemXML(ev.Item))
-	}
-}
-
 // appendSubscription appends that our subscription is now in the state.
 func (n *node) appendSubscription(state string) {
-	n.events.Append("subscription", "", subscriptionXML(n.id.Name, state))
+	n.events.Append(eventstream.Event{Name: "subscription", Data: subscriptionXML(n.id.Name, state)})
 }
 
 // appendGap appends that events may have been missed, and why.
 func (n *node) appendGap(reason string) {
-	n.events.Append("gap", "", gapJSON(n.id.Name, reason))
+	n.events.Append(eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, reason)})
 }
 
 func gapJSON(node, reason string) string {

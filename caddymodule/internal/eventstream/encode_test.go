@@ -54,26 +54,19 @@ func FuzzAppend(f *testing.F) {
 		if strings.ContainsAny(name, "\r\n\x00") {
 			return // Append does not take it
 		}
-		log := NewLog()
-		log.Append(name, item, data)
-		log.Append("last", "", "event")
-		frames, _, _, err := log.Read(0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		events, _ := parse(join(frames))
+		log := newLog()
+		log.Publish(Item{ID: item}, Event{Name: name, Data: data})
+		log.Append(Event{Name: "last", Data: "event"})
+		id := log.ID(1)
+		events, _ := parse(join(wantEntries(t, log, 0)))
 		if name == "" {
 			name = "message"
 		}
 		wantData := strings.ReplaceAll(strings.ReplaceAll(data, "\r\n", "\n"), "\r", "\n")
-		want := dispatched{name, id(item, log.tag, 1), wantData}
+		want := dispatched{name, id, wantData}
 		if len(events) != 2 || events[0] != want || events[1].name != "last" {
 			t.Fatalf("got %q, want %q and another", events, want)
 		}
-		for i := range want.id {
-			if want.id[i] <= ' ' || want.id[i] > '~' {
-				t.Errorf("the id %q is not visible ASCII", want.id)
-			}
-		}
+		wantVisible(t, id)
 	})
 }

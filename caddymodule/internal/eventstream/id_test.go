@@ -1,95 +1,159 @@
 package eventstream
 
 import (
-	"fmt"
+	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
 
+// maxOurs is how many bytes of an ID may be ours, after the separator.
+const maxOurs = 64
+
 func TestIDStartsWithTheItem(t *testing.T) {
-	for _, item := range []string{"1", "a b", "日本 é", "a,b.c", "\r\n\x00", "~-._", "100%", "'\"<&>"} {
-		l := NewLog()
-		l.Append("", item, "")
-		id := l.ID(l.End())
-		part, ours, ok := strings.Cut(id, separator)
-		decoded, err := url.PathUnescape(part)
-		if !ok || err != nil || decoded != item {
-			t.Errorf("the id of %q is %q", item, id)
+	for _, item := range []string{"1", "a b", "日本 é", "a,b.c", "\r\n\x00", "~-._", "100%", "'\"<&>", "\xff", strings.Repeat("x", maxItemPart)} {
+		l := newLog()
+		l.Publish(Item{ID: item}, Event{})
+		id := endID(l)
+		part, places := cutID(id)
+		if decoded, err := url.PathUnescape(part); err != nil || decoded != item {
+			t.Errorf("the id of %q is %q, want the item to be its first part", item, id)
 		}
-		if len(ours)+1 > 64 {
-			t.Errorf("%d bytes of %q are ours", len(ours)+1, id)
+		if part != escapeItem(item) || strings.Contains(part, separator) {
+			t.Errorf("the item part of %q is %q", item, part)
 		}
-		if strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) {
-			t.Errorf("the id %q is not visible ASCII", id)
+		if len(places) > maxOurs {
+			t.Errorf("%d bytes of %q are ours, want at most %d", len(places), id, maxOurs)
 		}
+		wantVisible(t, id)
 	}
 }
 
-func TestIDOfWhatIsNoItem(t *testing.T) {
-	l := NewLog()
-	l.Append("", "one", "")
-	l.Append("purge", "", "")
-	frames, _, _, _ := l.Read(0)
-	events, _ := parse(join(frames) + join([]Frame{Event{ID: l.ID(l.End()), Data: "x"}.Append(nil)}))
-	// An event without data is not dispatched, but its id counts.
-	if got := events[len(events)-1].id; !strings.HasPrefix(got, "one,") {
-		t.Errorf("the last id is %q", got)
+func TestEscapeItem(t *testing.T) {
+	for item, want := range map[string]string{
+		"":                  "",
+		"aZ09-._~":          "aZ09-._~",
+		"a b,c":             "a%20b%2Cc",
+		"é":                 "%C3%A9",
+		"%41":               "%2541",
+		"\x00\n\x7f\xff+/:": "%00%0A%7F%FF%2B%2F%3A",
+	} {
+		if got := escapeItem(item); got != want {
+			t.Errorf("%q is escaped as %q, want %q", item, got, want)
+		}
 	}
 }
 
 func TestIDOfLongItem(t *testing.T) {
-	for _, item := range []string{strings.Repeat("x", 100_000), strings.Repeat("日", 400)} {
-		l := NewLog()
-		l.Append("", item, "")
-		id := l.ID(l.End())
-		if len(id) > maxItemPart+64 {
+	for _, item := range []string{strings.Repeat("x", 100_000), strings.Repeat("日", 400), strings.Repeat("x", maxItemPart+1)} {
+		l, other := newLog(), newLog()
+		for _, l := range []*Log{l, other} {
+			l.Publish(Item{ID: item, Fingerprint: 1}, Event{})
+		}
+		id := endID(l)
+		if len(id) > maxItemPart+len(separator)+maxOurs {
 			t.Errorf("an id of %d bytes", len(id))
 		}
-		if at, ok := l.Find(id); !ok || at != l.End() {
-			t.Errorf("it finds %d, %v", at, ok)
+		if part, _ := cutID(id); part != "" {
+			t.Errorf("the item part has %d bytes, want none", len(part))
 		}
+		wantStart(t, "the log itself", l, l.Resume(id), "", "")
+		hear(other, "b")
+		wantStart(t, "another log", other, other.Resume(id), "b", "")
 	}
 }
 
-func TestFind(t *testing.T) {
-	l, other := NewLog(), NewLog()
-	start := l.ID(l.End())
-	for i := range 5 {
-		l.Append("", fmt.Sprint("item,", i), "")
-		other.Append("", fmt.Sprint("item,", i), "")
+// TestPlaceLength has what takes the most room.
+func TestPlaceLength(t *testing.T) {
+	p := place{source: "\xff\xff\xff", tag: newLog().tag, seq: math.MaxUint64}
+	for range maxMarks {
+		p.marks = append(p.marks, 1<<(8*markBytes)-1)
 	}
-	for at := range Position(6) {
-		if got, ok := l.Find(l.ID(at)); !ok || got != at {
-			t.Errorf("the ID of %d finds %d, %v", at, got, ok)
-		}
+	if got := p.encode(); len(got) > maxOurs {
+		t.Errorf("%q has %d bytes, want at most %d", got, len(got), maxOurs)
 	}
-	if got, ok := l.Find(start); !ok || got != 0 {
-		t.Errorf("the ID from before all events finds %d, %v", got, ok)
+	l := hear(newLog(), series("a", 1, 100))
+	l.first = math.MaxUint64 - 200
+	hear(l, "b")
+	if _, places := cutID(endID(l)); len(places) > maxOurs {
+		t.Errorf("%q has %d bytes, want at most %d", places, len(places), maxOurs)
 	}
-	future := id("", l.tag, 6)
-	for _, id := range []string{
-		"", ",", ".", "1", "item", ",.", other.ID(3), future, id("", l.tag, 1<<63),
-		"," + l.tag, "," + l.tag + ".", "," + l.tag + ".-1", "," + l.tag + ".1 ", "," + l.tag + ".!", "," + l.tag + ".zzzzzzzzzzzzzzzzzzzzzz",
-		"\x00", strings.Repeat(",", 1<<16), "日本",
+}
+
+func TestPlaceRoundTrip(t *testing.T) {
+	for _, p := range []place{
+		{source: "\x00\x00\x00", tag: "ABCDEF"},
+		{source: "\xff\xfe\xfd", tag: "234567", seq: math.MaxUint64},
+		{source: sourceHash("x"), tag: "ABCDEF", seq: 36, marks: []mark{0, 1, 1<<40 - 1, newMark(version("a")), newMark(version("b=?")), 1 << 39}},
+		{source: sourceHash(""), tag: "ABCDEF", seq: 1, marks: []mark{7}},
 	} {
-		if at, ok := l.Find(id); ok {
-			t.Errorf("the ID %.40q finds %d", id, at)
+		got, ok := parsePlace(p.encode())
+		if !ok || got.source != p.source || got.tag != p.tag || got.seq != p.seq || !slices.Equal(got.marks, p.marks) {
+			t.Errorf("%+v is read back as %+v, %v", p, got, ok)
 		}
 	}
 }
 
-func TestFindWhatIsGone(t *testing.T) {
-	l := NewLog()
-	old := l.ID(l.End())
-	for range maxEvents {
-		l.Append("", "x", "")
+func TestParseIDRefuses(t *testing.T) {
+	good := cutPlaces(endID(hear(newLog(), "a")))
+	raw, rest, _ := strings.Cut(good, ".")
+	for _, id := range []string{
+		"", ",", ".", "1", "item", ",.", ",..", good, // an item that looks like a place
+		"," + good + ",", ",," + good, "," + good + ",x", "," + good + "!", "," + good + " ",
+		"," + raw, "," + raw + ".", "," + raw + ".ABCDE", "," + raw + ".ABCDEF", "," + raw + "..1", "," + raw + ".ABCDEF.1", "," + raw + ".ABCDEF-1",
+		"," + raw + ".ABCDEF1.1", "," + raw + ".ABCDEFzzzzzzzzzzzzzz", "," + raw + ".ABCDEF1_0",
+		",." + rest, ",AAA." + rest, ",AAAAAAA." + rest, "," + raw + raw + "." + rest, ",!!!!." + rest,
+		"," + strings.Repeat("A", 4+8*maxMarks) + "." + rest, // more marks than there are
+		strings.Repeat(",", 1<<16), "x," + strings.Repeat(good+",", 1000), strings.Repeat("x", maxID) + "," + good,
+	} {
+		if places, ok := parseID(id); ok {
+			t.Errorf("%.60q is read as %d places, want it refused", id, len(places))
+		}
 	}
-	if _, ok := l.Find(old); !ok {
-		t.Error("the oldest retained place is not found")
+	if _, ok := parseID("," + good); !ok {
+		t.Errorf("%q is refused", good)
 	}
-	l.Append("", "x", "")
-	if at, ok := l.Find(old); ok {
-		t.Errorf("a place whose next event is gone is found at %d", at)
+}
+
+// cutPlaces returns the part of an ID that is ours.
+func cutPlaces(id string) string {
+	_, places := cutID(id)
+	return places
+}
+
+func TestSourceHash(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range strings.Fields(series("service\x00node", 1, 1000)) {
+		h := sourceHash(name)
+		if len(h) != sourceBytes || h != sourceHash(name) {
+			t.Fatalf("the hash of %q is %q, want always the same %d bytes", name, h, sourceBytes)
+		}
+		seen[h] = true
 	}
+	if len(seen) < 999 {
+		t.Errorf("%d hashes of 1000 sources", len(seen))
+	}
+}
+
+func FuzzPlace(f *testing.F) {
+	f.Add("a", "content", uint64(0), uint8(0))
+	f.Add("日本 é", "", uint64(math.MaxUint64), uint8(9))
+	f.Fuzz(func(t *testing.T, item, content string, first uint64, n uint8) {
+		l := newLog()
+		l.first = first % (math.MaxUint64 - 1<<8)
+		for i := range n {
+			l.Publish(Item{ID: item + string(rune(i)), Fingerprint: itemHash(content)}, Event{})
+		}
+		id := endID(l)
+		part, ours := cutID(id)
+		wantVisible(t, id)
+		if len(part) > maxItemPart || len(ours) > maxOurs {
+			t.Errorf("%q has %d and %d bytes, want at most %d and %d", id, len(part), len(ours), maxItemPart, maxOurs)
+		}
+		places, ok := parseID(id)
+		if !ok || len(places) != 1 || places[0].seq != l.end() || places[0].tag != l.tag || len(places[0].marks) != min(int(n), maxMarks) {
+			t.Errorf("%q is read as %+v, %v", id, places, ok)
+		}
+	})
 }

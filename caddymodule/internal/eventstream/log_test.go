@@ -2,81 +2,73 @@ package eventstream
 
 import (
 	"errors"
-	"fmt"
 	"strings"
-	"sync"
 	"testing"
 )
 
-// wantRead reads what comes after at, and wants its first and last event to have
-// the data, and so many events.
-func wantRead(t *testing.T, l *Log, at Position, n int, first, last string) Position {
-	t.Helper()
-	frames, next, _, err := l.Read(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	events, _ := parse(join(frames))
-	if len(events) != n || len(frames) != n {
-		t.Fatalf("%d events in %d frames, want %d", len(events), len(frames), n)
-	}
-	if n > 0 && (events[0].data != first || events[n-1].data != last) {
-		t.Errorf("from %.20q to %.20q, want from %.20q to %.20q", events[0].data, events[n-1].data, first, last)
-	}
-	return next
-}
-
 func TestLogReadsInOrder(t *testing.T) {
-	l := NewLog()
-	at := wantRead(t, l, l.End(), 0, "", "")
-	l.Append("", "1", "a")
-	at = wantRead(t, l, at, 1, "a", "a")
-	l.Append("", "2", "b")
-	l.Append("", "3", "c")
-	at = wantRead(t, l, at, 2, "b", "c")
-	wantRead(t, l, at, 0, "", "")
-	if at != l.End() {
-		t.Errorf("at %d, want the end %d", at, l.End())
-	}
+	l := newLog()
+	wantWords(t, "nothing", wantEntries(t, l, 0), "")
+	hear(l, "a")
+	wantWords(t, "one", wantEntries(t, l, 0), "a")
+	at := end(l)
+	hear(l, "a=1 b -a !x * c")
+	wantWords(t, "the rest", wantEntries(t, l, at), "a=1 b -a !x * c")
+	wantWords(t, "the end", wantEntries(t, l, end(l)), "")
 }
 
-func TestLogBoundsEvents(t *testing.T) {
-	l := NewLog()
-	for i := range maxEvents + 10 {
-		l.Append("", "x", fmt.Sprint(i))
+func TestLogBounds(t *testing.T) {
+	size := int64(len(wantEntries(t, hear(newLog(), "a1"), 0)[0].Frame()))
+	big := strings.Repeat("x", 1000)
+	for _, tt := range []struct {
+		name   string
+		bounds Bounds
+		script string
+		want   string
+	}{
+		{"events", Bounds{3, 1 << 20}, "a1 a2 a3 a4 a5", "a3 a4 a5"},
+		{"bytes", Bounds{100, 3 * (size + 50)}, "a1 a2 a3 " + big, big},
+		{"the newest is kept whatever its size", Bounds{3, 1}, "a1 " + big, big},
+		{"a small one after a big one", Bounds{3, size + 100}, big + " a1", "a1"},
+		{"no bounds at all are one event", Bounds{}, "a1 a2", "a2"},
+		{"an event without an item", Bounds{2, 1 << 20}, "a1 !x !y", "!x !y"},
+	} {
+		l := hear(NewLog("source", tt.bounds), tt.script)
+		n := len(strings.Fields(tt.want))
+		wantWords(t, tt.name, wantEntries(t, l, end(l)-Position(n)), tt.want)
+		wantLagged(t, l, end(l)-Position(n)-1)
 	}
-	wantLagged(t, l, 0)
-	wantLagged(t, l, 9)
-	wantRead(t, l, 10, maxEvents, "10", fmt.Sprint(maxEvents+9))
 }
 
 func TestLogBoundsBytes(t *testing.T) {
-	if maxEvents != 1024 || maxBytes != 8<<20 {
-		t.Errorf("the bounds are %d and %d", maxEvents, maxBytes)
-	}
-	l, mebi := NewLog(), strings.Repeat("x", 1<<20)
-	for i := range 20 {
-		l.Append("", "x", fmt.Sprint(i, mebi))
-	}
-	if l.size > maxBytes {
-		t.Errorf("%d bytes are retained", l.size)
-	}
-	wantLagged(t, l, 12)
-	at := wantRead(t, l, 13, 7, fmt.Sprint(13, mebi), fmt.Sprint(19, mebi))
-	if at != l.End() {
-		t.Errorf("at %d, want the end", at)
+	const bytes = 10_000
+	l := NewLog("source", Bounds{1 << 20, bytes})
+	for range 100 {
+		hear(l, "a"+strings.Repeat("x", 500)+" b"+strings.Repeat("y", 90))
+		var entries, items int64
+		for _, e := range l.entries.all {
+			entries += int64(len(e.frame))
+		}
+		for _, e := range l.items.list() {
+			items += int64(len(e.frame))
+		}
+		if entries > bytes || entries != l.entries.size || items != l.items.size {
+			t.Fatalf("%d bytes of events, counted as %d, and %d of items, counted as %d; want no more than %d",
+				entries, l.entries.size, items, l.items.size, bytes)
+		}
 	}
 }
 
-func TestLogKeepsTheNewestWhateverItsSize(t *testing.T) {
-	l := NewLog()
-	l.Append("", "1", "small")
-	big := strings.Repeat("x", maxBytes+1)
-	l.Append("", "2", big)
-	wantLagged(t, l, 0)
-	wantRead(t, l, 1, 1, big, big)
-	l.Append("", "3", "small")
-	wantRead(t, l, 2, 1, "small", "small")
+func TestSetBounds(t *testing.T) {
+	l := hear(newLog(), series("a", 1, 9))
+	l.SetBounds(Bounds{2, 1 << 20})
+	wantLagged(t, l, 6)
+	wantWords(t, "events", wantEntries(t, l, 7), "a8 a9")
+	wantWords(t, "items", l.Replay(-1).Entries, "a8 a9")
+	l.SetBounds(Bounds{4, 1 << 20})
+	hear(l, "a10 a11 a12")
+	wantWords(t, "more events", wantEntries(t, l, 8), "a9 a10 a11 a12")
+	wantWords(t, "more items", l.Replay(-1).Entries, "a9 a10 a11 a12")
 }
 
 func wantLagged(t *testing.T, l *Log, at Position) {
@@ -87,21 +79,37 @@ func wantLagged(t *testing.T, l *Log, at Position) {
 }
 
 func TestLogWakes(t *testing.T) {
-	l := NewLog()
+	l := newLog()
+	for _, word := range []string{"a", "-a", "*", "!x", "~b"} {
+		_, _, more, _ := l.Read(0)
+		wantOpen(t, more)
+		hear(l, word)
+		wantClosed(t, more)
+	}
 	_, _, more, _ := l.Read(0)
 	wantOpen(t, more)
-	l.Append("", "1", "a")
-	<-more
-	_, at, more, _ := l.Read(0)
-	wantOpen(t, more)
 	l.Close()
-	<-more
-	l.Close() // does no harm
-	l.Append("", "2", "late")
-	wantRead(t, l, at, 0, "", "")
-	wantRead(t, l, 0, 1, "a", "a")
+	wantClosed(t, more)
 	if _, _, more, _ := l.Read(0); more != nil {
 		t.Error("a log that is closed promises more")
+	}
+}
+
+// TestClosedLogDoesNotChange: streams may come to the end of a log some time
+// after it was closed.
+func TestClosedLogDoesNotChange(t *testing.T) {
+	for _, late := range []string{"b", "a=1", "-a", "*", "!x", "~b"} {
+		l := hear(newLog(), "a")
+		id := endID(l)
+		l.Close()
+		l.Close() // does no harm
+		hear(l, late)
+		wantWords(t, late+" after the end, read", wantEntries(t, l, 0), "a")
+		wantWords(t, late+" after the end, replayed", l.Replay(-1).Entries, "a")
+		wantStart(t, late+" after the end, resumed", l, l.Resume(id), "", "")
+		if got := endID(l); got != id {
+			t.Errorf("%s after the end: the id is %q, want %q", late, got, id)
+		}
 	}
 }
 
@@ -114,66 +122,43 @@ func wantOpen(t *testing.T, c <-chan struct{}) {
 	}
 }
 
-// TestLogConcurrently has all methods called at once. Each reader gets all
-// events, in order.
-func TestLogConcurrently(t *testing.T) {
-	const writers, each, readers = 4, 200, 8 // together less than the log retains
-	l := NewLog()
-	var reading, writing sync.WaitGroup
-	for range readers {
-		reading.Go(func() {
-			var seen []dispatched
-			for at := Position(0); ; {
-				frames, next, more, err := l.Read(at)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if found, ok := l.Find(l.ID(next)); !ok || found != next {
-					t.Errorf("the ID of %d finds %d, %v", next, found, ok)
-				}
-				events, _ := parse(join(frames))
-				seen = append(seen, events...)
-				at = next
-				if more == nil {
-					break
-				}
-				<-more
-			}
-			wantAll(t, seen, writers, each)
-		})
-	}
-	for w := range writers {
-		writing.Go(func() {
-			for i := range each {
-				l.Append(fmt.Sprint("writer", w), fmt.Sprint(w, ".", i), fmt.Sprint(i))
-			}
-		})
-	}
-	writing.Wait()
-	l.Close()
-	reading.Wait()
-}
-
-func wantAll(t *testing.T, seen []dispatched, writers, each int) {
-	if len(seen) != writers*each {
-		t.Errorf("%d events, want %d", len(seen), writers*each)
-	}
-	next := map[string]int{}
-	for _, ev := range seen {
-		if ev.data != fmt.Sprint(next[ev.name]) {
-			t.Errorf("%s has %s, want %d", ev.name, ev.data, next[ev.name])
-		}
-		next[ev.name]++
+func wantClosed(t *testing.T, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	default:
+		t.Error("the channel is open though something came")
 	}
 }
 
 func TestReadSharesFrames(t *testing.T) {
-	l := NewLog()
-	l.Append("", "1", strings.Repeat("x", 1<<16))
-	a, _, _, _ := l.Read(0)
-	b, _, _, _ := l.Read(0)
-	if &a[0][0] != &b[0][0] {
+	l := hear(newLog(), "a")
+	a, b := wantEntries(t, l, 0), wantEntries(t, l, 0)
+	if &a[0].Frame()[0] != &b[0].Frame()[0] || &a[0].Frame()[0] != &l.Replay(-1).Entries[0].Frame()[0] {
 		t.Error("an event is copied for each stream")
+	}
+}
+
+func TestHas(t *testing.T) {
+	l := hear(newLog(), "a b c b=1 -c d=?")
+	for v, want := range map[string]bool{
+		"a": true, "a=1": false, "a=?": true, "b": false, "b=1": true, "c": false, "e": false, "d": true, "d=?": true, "d=7": true,
+	} {
+		if got := l.Has(version(v)); got != want {
+			t.Errorf("it has %s: %v, want %v", v, got, want)
+		}
+	}
+}
+
+func TestTag(t *testing.T) {
+	l, other := newLog(), newLog()
+	if len(l.Tag()) != tagLength || l.Tag() == other.Tag() {
+		t.Errorf("two logs have the tags %q and %q, want two of %d bytes", l.Tag(), other.Tag(), tagLength)
+	}
+	if got := other.Resume(endID(hear(l, "a"))).Tag; got != l.Tag() {
+		t.Errorf("the ID's tag is told as %q, want %q", got, l.Tag())
+	}
+	if got := l.Resume("a").Tag; got != "" {
+		t.Errorf("a bare item has the tag %q, want none", got)
 	}
 }

@@ -1,7 +1,6 @@
 package eventstream
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -55,7 +54,11 @@ func parse(stream string) (events []dispatched, retry time.Duration) {
 	return events, retry
 }
 
-// join returns the frames as they are written to a stream.
-func join(frames []Frame) string {
-	return string(slices.Concat(frames...))
+// join returns the entries as they are written to a stream.
+func join(entries []*Entry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		b.Write(e.Frame())
+	}
+	return b.String()
 }

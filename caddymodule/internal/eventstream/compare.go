@@ -1,0 +1,99 @@
+package eventstream
+
+import "slices"
+
+// A Difference is what happened to a source while its events were not heard.
+type Difference struct {
+	Gap       string   // why there may have been more than that; "" if there was not
+	Purged    bool     // all items are gone
+	Retracted []string // the IDs of items that are gone, the oldest first
+	New       []int    // which of the items were published, in their order
+}
+
+// Compare returns how the source differs from the log, given the items that it
+// retains, in its order, and whether those are all. If the log has heard all
+// events, items that are gone are so since the source retains no more than it
+// does; from then on the log knows how many those are.
+func (l *Log) Compare(items []Item, complete, heard bool) Difference {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := comparison{log: l, items: items, there: make(map[string]bool, len(items))}
+	c.look()
+	known := l.items.list()
+	gone := c.gone(known)
+	if len(items) == 0 && len(gone) > 1 {
+		return Difference{Gap: Purged, Purged: true}
+	}
+	d := Difference{New: c.changed}
+	if c.same == 0 {
+		d.Gap = gapIf(c.fresh, len(gone), len(items))
+	}
+	if heard && complete && len(gone) > 0 && d.Gap == "" {
+		l.capacity = len(items)
+	}
+	for _, g := range gone {
+		if d.Gap != "" || !complete || g.newer+c.fresh >= max(len(items), l.leastCapacity()) {
+			l.items.evict(g.id)
+		} else {
+			d.Retracted = append(d.Retracted, g.id)
+		}
+	}
+	return d
+}
+
+// leastCapacity returns how many items the source retains at least, or is taken
+// to. l.mu must be held.
+func (l *Log) leastCapacity() int {
+	if l.capacity > 0 {
+		return l.capacity
+	}
+	return fewItems
+}
+
+// A comparison is one call of Compare.
+type comparison struct {
+	log   *Log
+	items []Item
+
+	there   map[string]bool // the IDs of items
+	changed []int           // which of items are new, or another version
+	same    int             // how many are as they were
+	fresh   int             // how many have an ID that was not there
+}
+
+// look sets the fields from what is there. Items that come before all that are
+// known may be older than what the log remembers.
+func (c *comparison) look() {
+	known := &c.log.items
+	for i, item := range c.items {
+		c.there[item.ID] = true
+		e := known.byID[item.ID]
+		if e != nil && newMark(item).matches(e) {
+			if c.same++; c.same == 1 && known.trimmed {
+				c.changed = slices.DeleteFunc(c.changed, func(i int) bool { return known.byID[c.items[i].ID] == nil })
+				c.fresh = 0
+			}
+			continue
+		}
+		c.changed = append(c.changed, i)
+		if e == nil {
+			c.fresh++
+		}
+	}
+}
+
+// A goneItem is one that is not there any more.
+type goneItem struct {
+	id    string
+	newer int // how many known items were published after it
+}
+
+// gone returns which of the known items are not there.
+func (c *comparison) gone(known []*Entry) (gone []goneItem) {
+	for i, e := range known {
+		if !c.there[e.item.ID] {
+			gone = append(gone, goneItem{e.item.ID, len(known) - 1 - i})
+		}
+	}
+	return gone
+}

@@ -1,0 +1,156 @@
+package caddymodule
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
+	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
+)
+
+// This file is how the log of a node becomes what the service has, when the
+// node is first followed and whenever events may have been missed. All of it
+// runs on the goroutine that reads the XMPP stream.
+
+// Reasons of a gap, besides those of eventstream.
+const (
+	notRetained = "not-retained" // the service retains nothing, or does not tell what
+	recreated   = "recreated"    // the node was deleted, and there is one of its name again
+	tooLarge    = "too-large"    // an event was over the limit
+	malformed   = "malformed"    // an event cannot be written as XML
+)
+
+// onItems hears what the service retains of a node.
+func (a *account) onItems(id xmppclient.Node, got xmppclient.Retained) {
+	if n := a.lookup(id); n != nil {
+		n.settle(got)
+	}
+}
+
+// unsettle is called when events may have been missed. Until the service has
+// told what it retains, those that come wait, since what was missed came
+// before them. A log that was never filled has missed nothing.
+func (n *node) unsettle() {
+	n.settled, n.pending, n.pendingBytes = false, nil, 0
+}
+
+// settle brings the log to what the service retains, and goes on with the events
+// that waited for that.
+func (n *node) settle(got xmppclient.Retained) {
+	if got.Err == nil {
+		n.setRetains(true)
+		n.reconcile(got)
+	} else {
+		n.setRetains(false)
+		n.missAll()
+	}
+	n.goOn()
+}
+
+// missAll notes that nobody can say what was missed.
+func (n *node) missAll() {
+	if n.filled && !n.settled {
+		n.appendGap(notRetained)
+	}
+}
+
+// goOn goes on with the events that waited.
+func (n *node) goOn() {
+	pending := n.pending
+	n.filled, n.settled, n.pending, n.pendingBytes = true, true, nil, 0
+	for _, ev := range pending {
+		// Some services send the last item again to who subscribes again.
+		if ev.Kind != xmppclient.Published || !n.events.Has(itemOf(ev.Item)) {
+			n.apply(ev)
+		}
+	}
+}
+
+// hold keeps an event until the node is settled, which is then more urgent than
+// for nodes where nothing happens. A service that cannot say what it retains
+// cannot make us keep ever more of them.
+func (n *node) hold(ev xmppclient.Event) {
+	if len(n.pending) == 0 {
+		n.account.client.Expedite(n.id)
+	}
+	n.pending = append(n.pending, ev)
+	if n.pendingBytes += len(ev.Item.Payload); len(n.pending) > defaultEvents || n.pendingBytes > defaultBytes {
+		n.missAll()
+		n.goOn()
+	}
+}
+
+// reconcile appends what was published and retracted meanwhile, as far as the
+// events that wait do not tell, and a gap if there may have been more.
+func (n *node) reconcile(got xmppclient.Retained) {
+	items := make([]eventstream.Item, len(got.Items))
+	for i, item := range got.Items {
+		items[i] = itemOf(item)
+	}
+	if !n.filled {
+		for i := range items {
+			if !n.isPending(items[i].ID) {
+				n.fetched(got.Items[i])
+			}
+		}
+		return
+	}
+	d := n.events.Compare(items, got.Complete, n.settled)
+	if d.Gap != "" {
+		n.appendGap(d.Gap)
+	}
+	if slices.ContainsFunc(n.pending, func(ev xmppclient.Event) bool { return ev.Kind == xmppclient.Purged }) {
+		return // all that is there came after it, and waits
+	}
+	if d.Purged {
+		n.purge()
+	}
+	for _, id := range d.Retracted {
+		if !n.isPending(id) {
+			n.retract(id)
+		}
+	}
+	for _, i := range d.New {
+		if !n.isPending(items[i].ID) {
+			n.fetched(got.Items[i])
+		}
+	}
+}
+
+// isPending reports whether an event that waits is of the item.
+func (n *node) isPending(itemID string) bool {
+	return slices.ContainsFunc(n.pending, func(ev xmppclient.Event) bool { return ev.Item.ID == itemID })
+}
+
+// fetched appends an item that was not heard of as an event.
+func (n *node) fetched(item xmppclient.Item) {
+	it := itemOf(item)
+	it.Fetched = true
+	n.publish(it, item)
+}
+
+func itemOf(item xmppclient.Item) eventstream.Item {
+	return eventstream.Item{ID: item.ID, Fingerprint: item.Fingerprint}
+}
+
+// publish appends that an item was published, as Prosody's
+// mod_pubsub_eventsource writes it, or that it cannot be shown.
+func (n *node) publish(it eventstream.Item, item xmppclient.Item) {
+	if item.Err == nil {
+		n.events.Publish(it, eventstream.Event{Data: itemXML(item)})
+		return
+	}
+	reason := malformed
+	if errors.Is(item.Err, xmppclient.ErrTooLarge) {
+		reason = tooLarge
+	}
+	n.events.Publish(it, eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, reason)})
+}
+
+func (n *node) retract(itemID string) {
+	n.events.Retract(itemID, eventstream.Event{Name: "retract", Data: element("retract", "id", itemID)})
+}
+
+func (n *node) purge() {
+	n.events.Purge(eventstream.Event{Name: "purge", Data: element("purge", "node", n.id.Name)})
+}
