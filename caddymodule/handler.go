@@ -45,6 +45,13 @@ const (
 // decoded once. Requests outside the prefix go to the next handler. Handlers
 // with the same account, server and TLS settings share one XMPP session.
 //
+// A prefix with nothing after it is a stream of the nodes that the query names:
+// ?node=a&node=b.
+//
+// A stream that comes back with the last event ID it was sent, to this process
+// or any other with the node, gets what it missed, as far as the service
+// retains it, and an event that says so if there may have been more.
+//
 // While the XMPP server cannot be reached, streams are held open and begin to
 // flow when it can. A node that may not be shown is answered with 403, one that
 // does not exist with 404; `handle_errors` applies to both.
