@@ -49,7 +49,7 @@ func TestImportDirections(t *testing.T) {
 	wantNone(t, "xmppclient", deps(t, "xmppclient"), caddy, module+"caddymodule", module+"cmd", module+"internal")
 
 	const eventstream = "caddymodule/internal/eventstream"
-	wantNone(t, eventstream, deps(t, eventstream), "net", module)
+	wantNone(t, eventstream, deps(t, eventstream), "net/http", "crypto/tls", module)
 	for _, path := range imports(t, eventstream) {
 		if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") {
 			t.Errorf("%s imports %s, which is not of the standard library", eventstream, path)

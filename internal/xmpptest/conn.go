@@ -57,13 +57,6 @@ func (c *conn) Close() error {
 	return err
 }
 
-// drop closes the connection, unless it hangs: then the peer is not to know.
-func (c *conn) drop() {
-	if hung, _ := c.faults(); !hung {
-		c.Close()
-	}
-}
-
 // reset closes the connection with a TCP RST.
 func (c *conn) reset() {
 	// Only fails on a closed connection, where there is nothing to reset.

@@ -7,8 +7,8 @@ import (
 
 // Restart cuts all connections without a word, as if the process was killed,
 // and loses all sessions: none can be resumed. Nodes, items, subscriptions and
-// the address stay, as they do when Prosody starts again. While SetRefusing has
-// been called before, nobody comes back.
+// the address stay, as they do when Prosody starts again. Call SetRefusing before
+// and after it for a server that stays down meanwhile.
 func (srv *Server) Restart() {
 	for _, c := range srv.loseAll() {
 		c.Close()

@@ -43,7 +43,7 @@ func TestRestartLocksOut(t *testing.T) {
 	if err := srv.bind(s, ""); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("bound: %v", err)
 	}
-	if _, err := srv.resume(s, "alice@localhost", id, 0); !errors.Is(err, net.ErrClosed) {
+	if err := srv.resume(s, "alice@localhost", id, 0); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("resumed: %v", err)
 	}
 	s.conn.Close()

@@ -25,40 +25,36 @@ func (s *Session) resume(user string, el Element) (bool, error) {
 	if err != nil {
 		return false, s.refuse(streamError("invalid-xml", err.Error()))
 	}
-	old, err := s.srv.resume(s, user+"@"+s.srv.cfg.Domain, el.Attr("previd"), h)
-	if old != nil {
-		old.conn.drop()
-	}
-	switch err {
+	switch err := s.srv.resume(s, user+"@"+s.srv.cfg.Domain, el.Attr("previd"), h); err {
 	case nil:
 		return true, nil
 	case errNoSession:
 		return false, s.write(smFailed("item-not-found"))
 	case errTooHigh:
 		return false, s.refuse(streamError("undefined-condition", err.Error()))
+	default:
+		return false, fmt.Errorf("resuming a session: %w", err)
 	}
-	return false, fmt.Errorf("resuming a session: %w", err)
 }
 
-// resume lets s go on with the account's session known by id, which it returns
-// to have its connection dropped.
-func (srv *Server) resume(s *Session, account, id string, h uint32) (*Session, error) {
+// resume lets s go on with the account's session known by id.
+func (srv *Server) resume(s *Session, account, id string, h uint32) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if !srv.admitted(s) {
-		return nil, net.ErrClosed
+		return net.ErrClosed
 	}
 	old := srv.resumable(account, id)
 	if old == nil {
-		return nil, errNoSession
+		return errNoSession
 	}
 	if err := s.takeOver(old, h); err != nil {
 		srv.remove(old)
-		return old, err
+		return err
 	}
 	srv.resumes++
 	srv.establish(s)
-	return old, nil
+	return nil
 }
 
 // resumable returns the account's session known by id, or nil. srv.mu must be
@@ -82,8 +78,7 @@ func (s *Session) takeOver(old *Session, h uint32) error {
 	// s yet.
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	old.ended = true
-	old.wake.Signal()
+	old.finish("")
 	l := old.ledger
 	if !l.settle(h) {
 		return errTooHigh

@@ -92,6 +92,7 @@ func TestAcknowledgements(t *testing.T) {
 	c.sm("a h='1'")
 	c.want("<r ") // about the two that came after the last
 	wantCounts(t, s, 1, 2)
+	c.sm("a h='2'") // it was asked all there is to ask
 	c.sm("a h='3'")
 
 	c.send("<message/><presence/><iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")

@@ -59,6 +59,11 @@ func (s *Session) enqueue(raw string) {
 func (s *Session) end(final string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.finish(final)
+}
+
+// finish is end with s.mu held.
+func (s *Session) finish(final string) {
 	if s.ended {
 		return
 	}
