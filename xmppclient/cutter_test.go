@@ -98,13 +98,15 @@ func (c *cutter) forward(w *way) {
 		var how func(*way)
 		if len(c.plan) > 0 && c.came+n >= c.plan[0].after {
 			n, how = max(c.plan[0].after-c.came, 0), c.plan[0].how
-			c.plan = c.plan[1:]
 		}
 		c.came += n
 		c.mu.Unlock()
 		_, err = w.client.Write(b[:n])
 		if how != nil {
 			how(w)
+			c.mu.Lock()
+			c.plan = c.plan[1:]
+			c.mu.Unlock()
 		}
 		if how != nil || err != nil {
 			return

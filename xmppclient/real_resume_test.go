@@ -25,19 +25,19 @@ type cuttable struct {
 	*probe
 	*cutter
 	resource string
-	login    int                     // bytes that the server says until one is logged in
-	claim    map[string]uint32       // by the id of an item: how many stanzas to claim
-	heard    map[string][]heard      // by node
-	states   map[xmppclient.Link]int // how often the link was in which
+	login    int                // bytes that the server says until one is logged in
+	claim    map[string]uint32  // by the id of an item: how many stanzas to claim
+	heard    map[string][]heard // by node
+	last     xmppclient.Link
+	resumed  int // how often
 }
 
 func startCuttable(t *testing.T, s *servertest.Server, resource string) *cuttable {
 	t.Helper()
 	c := &cuttable{
 		cutter: cutting(t, s.Addr()), resource: resource,
-		claim:  map[string]uint32{"the truth": 1, "a lie": 2},
-		heard:  map[string][]heard{},
-		states: map[xmppclient.Link]int{},
+		claim: map[string]uint32{"the truth": 1, "a lie": 2},
+		heard: map[string][]heard{},
 	}
 	var client atomic.Pointer[xmppclient.Client]
 	cfg := serverConfig(t, s)
@@ -56,18 +56,36 @@ func startCuttable(t *testing.T, s *servertest.Server, resource string) *cuttabl
 	return c
 }
 
-// wantBack waits until the link is resumed and nothing will cut it.
-func (c *cuttable) wantBack(t *testing.T) {
+// wantBack waits until all cuts were made and requests are answered again.
+func (c *cuttable) wantBack(t *testing.T, service string) {
 	t.Helper()
 	for {
-		got := receive(t, "change of the link", c.links)
-		c.states[got.state]++
-		if got.state != xmppclient.Down && got.state != xmppclient.Resumed {
-			t.Fatalf("%s is %v (%v), want resumed", c.resource, got.state, got.err)
+		cut := c.left() == 0
+		_, err := c.Nodes(t.Context(), service)
+		if err == nil && cut {
+			break
 		}
-		if got.state == xmppclient.Resumed && c.left() == 0 && len(c.links) == 0 {
-			return
+		if err != nil && !errors.Is(err, xmppclient.ErrDisconnected) {
+			t.Fatal(err)
 		}
+		if err != nil {
+			c.note(t, receive(t, "change of the link", c.links))
+		}
+	}
+	for len(c.links) > 0 {
+		c.note(t, <-c.links)
+	}
+	if c.last != xmppclient.Resumed {
+		t.Errorf("%s is %v, want resumed", c.resource, c.last)
+	}
+}
+
+func (c *cuttable) note(t *testing.T, change linkChange) {
+	t.Helper()
+	if c.last = change.state; c.last == xmppclient.Resumed {
+		c.resumed++
+	} else if c.last != xmppclient.Down {
+		t.Fatalf("%s is %v (%v), want resumed", c.resource, c.last, change.err)
 	}
 }
 
@@ -162,7 +180,7 @@ func TestRealResumption(t *testing.T) {
 			}
 			k.talk(t, each)
 			for _, c := range k.to {
-				c.wantBack(t)
+				c.wantBack(t, s.Service())
 			}
 		}
 		k.talk(t, each/4)
@@ -175,8 +193,8 @@ func TestRealResumption(t *testing.T) {
 			if len(c.events) > 0 || len(c.links) > 0 {
 				t.Errorf("%s heard %d events more, and %d changes of the link", c.resource, len(c.events), len(c.links))
 			}
-			if n := c.states[xmppclient.Resumed]; n < rounds {
-				t.Errorf("%s was resumed %d times, want %d", c.resource, n, rounds)
+			if c.resumed < rounds {
+				t.Errorf("%s was resumed %d times, want %d", c.resource, c.resumed, rounds)
 			}
 			if len(c.subs) > 0 {
 				t.Errorf("%s subscribed again: %+v", c.resource, <-c.subs)

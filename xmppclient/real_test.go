@@ -149,6 +149,7 @@ func TestReal(t *testing.T) {
 		t.Run("payloads", r.testPayloads)
 		t.Run("published payloads", r.testPublishedPayloads)
 		t.Run("names", r.testNames)
+		t.Run("retained", r.testRetained)
 		if len(r.links) > 0 {
 			t.Errorf("the link changed: %+v", <-r.links)
 		}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -292,12 +293,14 @@ func TestServerThatDoesNotSay(t *testing.T) {
 	t.Run("twice", func(t *testing.T) {
 		resumable(t, func(r *rig, p *peer) {
 			for range 5 { // it may be so at each loss
-				handled, tries := p.sent(), 0
+				handled := p.sent()
+				var tries atomic.Int64
 				r.fake.resuming(func(p *peer) bool {
-					if tries++; tries < maxResumeTries {
+					last := tries.Add(1) == maxResumeTries
+					if !last {
 						p.raw.reset()
 					}
-					return tries == maxResumeTries
+					return last
 				})
 				p.raw.reset()
 				p = r.wantResumed(handled)
@@ -342,8 +345,11 @@ func TestServerThatCannotResume(t *testing.T) {
 				}
 				r.fake.managing = test.later
 				p.raw.reset()
-				r.session()
+				p = r.session()
 				r.wantLinks(Up, Down, Up)
+				r.fake.managing = true // again, but what there was is gone
+				p.raw.reset()
+				r.session()
 				if resumes := r.fake.resumed(); len(resumes) != 0 {
 					t.Errorf("asked to resume %+v", resumes)
 				}

@@ -185,6 +185,9 @@ func (c *Client) Presence(to, typ string) error {
 	return c.write("<presence" + attr("to", to) + attr("type", typ) + "/>")
 }
 
+// Send sends stanzas as they are, whose answers nobody waits for.
+func (c *Client) Send(stanzas string) error { return c.write(stanzas) }
+
 // Close ends the stream. It may be called more than once.
 func (c *Client) Close() {
 	// The server may be gone, or stopped: it is told, but not waited for.
