@@ -49,13 +49,12 @@ func (s *session) bindResource(xs *xmpp.Session) (j JID, err error) {
 	tokens := xs.TokenReader()
 	defer tokens.Close()
 	// Nothing but the answer can come before a resource is bound.
-	tok, err := tokens.Token()
+	start, err := nextElement(tokens)
 	if err != nil {
 		return j, err
 	}
-	start, ok := tok.(xml.StartElement)
-	if !ok || start.Name.Local != "iq" {
-		return j, fmt.Errorf("%w: %v in place of an IQ", errNoResult, tok)
+	if start.Name.Local != "iq" {
+		return j, fmt.Errorf("%w: %s in place of an IQ", errNoResult, start.Name.Local)
 	}
 	rq := request{decode: func(r *reader) error {
 		return r.child(nsBind, "bind", func(xml.StartElement) error {

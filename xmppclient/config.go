@@ -56,9 +56,8 @@ type Config struct {
 
 	// OnItems is called with what the service retains of a node each time that
 	// a subscription was made or renewed, on the same goroutine as OnEvent and
-	// in the order of the stream: what OnEvent heard before is in the items, as
-	// far as it is still retained, and what it hears after is not. It must not
-	// block. Default: the service is not asked.
+	// in the order of the stream: what OnEvent hears after it is not in the
+	// items. It must not block. Default: the service is not asked.
 	OnItems func(Node, Retained)
 
 	// OnSubscription is called with the outcome of each attempt to subscribe,

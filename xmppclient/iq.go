@@ -27,6 +27,7 @@ type request struct {
 	to     string
 	decode func(*reader) error // reads the result, on the reading goroutine; nil: nothing to read
 	heard  func(error)         // is called with the outcome there, if it is not nil
+	asked  time.Time           // when it was sent
 	done   chan error          // has room for one
 }
 
@@ -113,7 +114,7 @@ func (s *session) do(ctx context.Context, typ, payload string, rq *request) erro
 	timeout := time.NewTimer(requestTimeout)
 	defer timeout.Stop()
 	id := newID()
-	rq.done = make(chan error, 1)
+	rq.done, rq.asked = make(chan error, 1), time.Now()
 	if !s.requests.add(id, rq) {
 		return ErrDisconnected
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"strconv"
+	"time"
 )
 
 // Retained is what a service retains of a node.
@@ -16,6 +17,11 @@ type Retained struct {
 
 	// Complete means that there are no older ones.
 	Complete bool
+
+	// Asked is when the service was asked. What OnEvent heard before that is in
+	// Items, as far as it is still retained. What it heard since may be: ejabberd
+	// answers with what there was when it began to.
+	Asked time.Time
 
 	// Err is why there are none: the node retains nothing, or the service does
 	// not tell what.
@@ -88,9 +94,9 @@ func (c *Client) items(ctx context.Context, n Node, payload string, bounds histo
 	if heard != nil {
 		rq.heard = func(outcome error) {
 			if outcome != nil {
-				heard(Retained{Err: attempt(op, n, outcome)})
-				return
+				d.got = Retained{Err: attempt(op, n, outcome)}
 			}
+			d.got.Asked = rq.asked
 			heard(d.got)
 		}
 	}

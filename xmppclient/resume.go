@@ -49,12 +49,11 @@ func (s *session) resume(xs *xmpp.Session) (resumed bool, err error) {
 	}
 	tokens := xs.TokenReader()
 	defer tokens.Close()
-	tok, err := tokens.Token()
+	start, err := nextElement(tokens)
 	if err != nil {
 		return false, err
 	}
-	start, ok := tok.(xml.StartElement)
-	if !ok || start.Name.Space != nsSM || start.Name.Local != "resumed" && start.Name.Local != "failed" {
+	if start.Name.Space != nsSM || start.Name.Local != "resumed" && start.Name.Local != "failed" {
 		return false, errNotResumed
 	}
 	if err := (&reader{tokens: tokens}).skip(-1); err != nil {

@@ -161,18 +161,18 @@ func (c *Client) finish(n Node, sub *subscription, subID string, err error) bool
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sub.busy = false
+	if subID != "" {
+		sub.subID = subID // even if what came after it failed
+	}
 	switch {
 	case c.subs[n] != sub:
 		return false
 	case sub.again:
-		if err == nil {
-			sub.subID = subID
-		}
 		sub.again = false
 		c.enqueue(&c.fresh, n, sub)
 		return false
 	case err == nil:
-		sub.subID, sub.tries, sub.stood, sub.stands = subID, 0, true, true
+		sub.tries, sub.stood, sub.stands = 0, true, true
 		c.plan(renewAfter, n, sub)
 	case Temporary(err), sub.stood && Unreachable(err):
 		c.planRetry(n, sub, err)

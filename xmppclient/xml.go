@@ -129,6 +129,26 @@ func (r *reader) text() (string, error) {
 	return strings.ToValidUTF8(b.String(), ""), nil
 }
 
+// nextElement returns the start of the next element, after white space that keeps
+// the connection alive (RFC 6120 §4.6.1).
+func nextElement(tokens xml.TokenReader) (xml.StartElement, error) {
+	for {
+		tok, err := tokens.Token()
+		if start, ok := tok.(xml.StartElement); ok {
+			return start, nil
+		}
+		if _, space := tok.(xml.CharData); !space {
+			if err == nil {
+				err = fmt.Errorf("%w: %T in place of an element", errNoResult, tok)
+			}
+			return xml.StartElement{}, err
+		}
+		if err != nil {
+			return xml.StartElement{}, err
+		}
+	}
+}
+
 // attr returns the value of the attribute without a namespace that has the
 // name, or "".
 func attr(start xml.StartElement, local string) string {
