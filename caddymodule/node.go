@@ -23,6 +23,7 @@ type node struct {
 	settled      bool               // and nothing was missed since
 	pending      []xmppclient.Event // wait until it is settled
 	pendingBytes int
+	recent       []touch // what happened within the last moments
 
 	// Guarded by account.mu:
 	streams     int         // that watch it

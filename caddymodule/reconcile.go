@@ -2,7 +2,7 @@ package caddymodule
 
 import (
 	"errors"
-	"slices"
+	"time"
 
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
@@ -80,46 +80,77 @@ func (n *node) hold(ev xmppclient.Event) {
 	}
 }
 
-// reconcile appends what was published and retracted meanwhile, as far as the
-// events that wait do not tell, and a gap if there may have been more.
+// reconcile appends what was published and retracted meanwhile, and a gap if
+// there may have been more. An item of which an event was heard since the service
+// was asked may be in its answer as it was before; and of those that wait, the
+// events tell.
 func (n *node) reconcile(got xmppclient.Retained) {
+	touched, purged := n.touchedSince(got.Asked)
+	if purged {
+		return // all that is there came after it
+	}
 	items := make([]eventstream.Item, len(got.Items))
 	for i, item := range got.Items {
 		items[i] = itemOf(item)
 	}
 	if !n.filled {
-		for i := range items {
-			if !n.isPending(items[i].ID) {
+		for i, item := range items {
+			if !touched[item.ID] {
 				n.fetched(got.Items[i])
 			}
 		}
 		return
 	}
-	d := n.events.Compare(items, got.Complete, n.settled)
+	d := n.events.Compare(items, got.Complete, n.settled, touched)
 	if d.Gap != "" {
 		n.appendGap(d.Gap)
-	}
-	if slices.ContainsFunc(n.pending, func(ev xmppclient.Event) bool { return ev.Kind == xmppclient.Purged }) {
-		return // all that is there came after it, and waits
 	}
 	if d.Purged {
 		n.purge()
 	}
 	for _, id := range d.Retracted {
-		if !n.isPending(id) {
-			n.retract(id)
-		}
+		n.retract(id)
 	}
 	for _, i := range d.New {
-		if !n.isPending(items[i].ID) {
-			n.fetched(got.Items[i])
-		}
+		n.fetched(got.Items[i])
 	}
 }
 
-// isPending reports whether an event that waits is of the item.
-func (n *node) isPending(itemID string) bool {
-	return slices.ContainsFunc(n.pending, func(ev xmppclient.Event) bool { return ev.Item.ID == itemID })
+// recentFor is how long what happened to an item is remembered, which is longer
+// than the service may take to say what it retains.
+const recentFor = 30 * time.Second
+
+// touch remembers that something happened to an item, or to all.
+func (n *node) touch(ev xmppclient.Event) {
+	old := 0
+	for old < len(n.recent) && ev.Received.Sub(n.recent[old].received) > recentFor {
+		old++
+	}
+	n.recent = append(n.recent[old:], touch{ev.Kind, ev.Item.ID, ev.Received})
+}
+
+// A touch is what there is to remember of an event.
+type touch struct {
+	kind     xmppclient.Kind
+	item     string
+	received time.Time
+}
+
+// touchedSince returns the IDs of the items of which events were heard since t,
+// or wait, and whether all items were purged by one of them.
+func (n *node) touchedSince(t time.Time) (items map[string]bool, purged bool) {
+	items = make(map[string]bool)
+	for _, ev := range n.pending {
+		items[ev.Item.ID] = true
+		purged = purged || ev.Kind == xmppclient.Purged
+	}
+	for _, ev := range n.recent {
+		if !ev.received.Before(t) {
+			items[ev.item] = true
+			purged = purged || ev.kind == xmppclient.Purged
+		}
+	}
+	return items, purged
 }
 
 // fetched appends an item that was not heard of as an event.

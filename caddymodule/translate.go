@@ -66,6 +66,7 @@ func (n *node) hear(ev xmppclient.Event) {
 
 // apply appends what happened to the node's items.
 func (n *node) apply(ev xmppclient.Event) {
+	n.touch(ev)
 	switch ev.Kind {
 	case xmppclient.Retracted:
 		n.retract(ev.Item.ID)

@@ -13,20 +13,24 @@ type Difference struct {
 // Compare returns how the source differs from the log, given the items that it
 // retains, in its order, and whether those are all. If the log has heard all
 // events, items that are gone are so since the source retains no more than it
-// does; from then on the log knows how many those are.
-func (l *Log) Compare(items []Item, complete, heard bool) Difference {
+// does; from then on the log knows how many those are. Nothing is said of items
+// whose IDs are in touched: the log knows better, or soon will.
+func (l *Log) Compare(items []Item, complete, heard bool, touched map[string]bool) Difference {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := comparison{log: l, items: items, there: make(map[string]bool, len(items))}
+	c := comparison{log: l, items: items, touched: touched, there: make(map[string]bool, len(items))}
 	c.look()
 	known := l.items.list()
 	gone := c.gone(known)
 	if len(items) == 0 && len(gone) > 1 {
 		return Difference{Gap: Purged, Purged: true}
 	}
+	if !complete {
+		l.items.trimmed = true // there are older ones
+	}
 	d := Difference{New: c.changed}
-	if c.same == 0 {
-		d.Gap = gapIf(c.fresh, len(gone), len(items))
+	if !c.anchored {
+		d.Gap = l.gapIf(c.fresh, len(gone), len(items))
 	}
 	if heard && complete && len(gone) > 0 && d.Gap == "" {
 		l.capacity = len(items)
@@ -52,13 +56,17 @@ func (l *Log) leastCapacity() int {
 
 // A comparison is one call of Compare.
 type comparison struct {
-	log   *Log
-	items []Item
+	log     *Log
+	items   []Item
+	touched map[string]bool
 
 	there   map[string]bool // the IDs of items
 	changed []int           // which of items are new, or another version
-	same    int             // how many are as they were
 	fresh   int             // how many have an ID that was not there
+
+	// anchored means that one is as it was, and where it was, so that nothing
+	// after it is missing.
+	anchored bool
 }
 
 // look sets the fields from what is there. Items that come before all that are
@@ -68,14 +76,17 @@ func (c *comparison) look() {
 	for i, item := range c.items {
 		c.there[item.ID] = true
 		e := known.byID[item.ID]
-		if e != nil && newMark(item).matches(e) {
-			if c.same++; c.same == 1 && known.trimmed {
+		if e != nil && e.item.is(item) {
+			if !c.anchored && known.trimmed {
 				c.changed = slices.DeleteFunc(c.changed, func(i int) bool { return known.byID[c.items[i].ID] == nil })
 				c.fresh = 0
 			}
+			c.anchored = c.anchored || c.fresh == 0
 			continue
 		}
-		c.changed = append(c.changed, i)
+		if !c.touched[item.ID] {
+			c.changed = append(c.changed, i)
+		}
 		if e == nil {
 			c.fresh++
 		}
@@ -91,7 +102,7 @@ type goneItem struct {
 // gone returns which of the known items are not there.
 func (c *comparison) gone(known []*Entry) (gone []goneItem) {
 	for i, e := range known {
-		if !c.there[e.item.ID] {
+		if !c.there[e.item.ID] && !c.touched[e.item.ID] {
 			gone = append(gone, goneItem{e.item.ID, len(known) - 1 - i})
 		}
 	}

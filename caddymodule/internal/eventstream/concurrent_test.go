@@ -34,7 +34,7 @@ func TestLogConcurrently(t *testing.T) {
 				}
 				l.SetBounds(wide)
 				l.Has(Item{ID: id})
-				l.Compare([]Item{{ID: id}}, false, false)
+				l.Compare([]Item{{ID: id}}, false, false, nil)
 				other.Resume(l.ID(end(l)))
 			}
 		})

@@ -15,6 +15,7 @@ type Entry struct {
 	published bool // an item was, which is:
 	item      Item
 	mark      mark
+	bare      mark // the same without its content
 }
 
 // encode sets how the event is written.

@@ -43,16 +43,21 @@ type place struct {
 
 // encode returns the place as it is in IDs, in at most 64 bytes.
 func (p place) encode() string {
+	return p.state() + "." + p.tag + strconv.FormatUint(p.seq, 36)
+}
+
+// state returns the source and the marks as they are in IDs.
+func (p place) state() string {
 	raw := append(make([]byte, 0, sourceBytes+maxMarks*markBytes), p.source...)
 	for _, m := range p.marks {
 		raw = m.append(raw)
 	}
-	return base64.RawURLEncoding.EncodeToString(raw) + "." + p.tag + strconv.FormatUint(p.seq, 36)
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 func parsePlace(s string) (p place, ok bool) {
 	marks, rest, _ := strings.Cut(s, ".")
-	if len(rest) < tagLength {
+	if len(rest) < tagLength || escapeItem(rest) != rest {
 		return p, false
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(marks)

@@ -102,7 +102,7 @@ func TestParseIDRefuses(t *testing.T) {
 		"", ",", ".", "1", "item", ",.", ",..", good, // an item that looks like a place
 		"," + good + ",", ",," + good, "," + good + ",x", "," + good + "!", "," + good + " ",
 		"," + raw, "," + raw + ".", "," + raw + ".ABCDE", "," + raw + ".ABCDEF", "," + raw + "..1", "," + raw + ".ABCDEF.1", "," + raw + ".ABCDEF-1",
-		"," + raw + ".ABCDEF1.1", "," + raw + ".ABCDEFzzzzzzzzzzzzzz", "," + raw + ".ABCDEF1_0",
+		"," + raw + ".ABCDEF1.1", "," + raw + ".ABCDEFzzzzzzzzzzzzzz", "," + raw + ".ABCDEF1_0", "," + raw + ".\nid: x1", "," + raw + ".ABCDE\r1", "," + raw + ".AB DEF1", "," + raw + ".ABé\x001",
 		",." + rest, ",AAA." + rest, ",AAAAAAA." + rest, "," + raw + raw + "." + rest, ",!!!!." + rest,
 		"," + strings.Repeat("A", 4+8*maxMarks) + "." + rest, // more marks than there are
 		strings.Repeat(",", 1<<16), "x," + strings.Repeat(good+",", 1000), strings.Repeat("x", maxID) + "," + good,
@@ -142,6 +142,7 @@ func FuzzPlace(f *testing.F) {
 	f.Fuzz(func(t *testing.T, item, content string, first uint64, n uint8) {
 		l := newLog()
 		l.first = first % (math.MaxUint64 - 1<<8)
+		n = max(n, 1)
 		for i := range n {
 			l.Publish(Item{ID: item + string(rune(i)), Fingerprint: itemHash(content)}, Event{})
 		}

@@ -7,6 +7,11 @@ type Item struct {
 	Fetched     bool   // it was there before the log knew of it
 }
 
+// is reports whether two versions of an item are one, as far as is known.
+func (i Item) is(other Item) bool {
+	return i.Fingerprint == other.Fingerprint || i.Fingerprint == 0 || other.Fingerprint == 0
+}
+
 // items are those that the source retains, as far as is known, in the order of
 // their publication. An overwritten item is the entry of its last version.
 type items struct {
@@ -14,7 +19,7 @@ type items struct {
 	byID    map[string]*Entry
 	size    int64
 	trimmed bool   // there were more than is retained here
-	lost    uint64 // the place after the newest that was forgotten, unless by an event
+	lost    uint64 // the place from which on nothing was evicted, and there was no purge
 }
 
 func (t *items) add(e *Entry) {
@@ -46,9 +51,10 @@ func (t *items) evict(id string) {
 	}
 }
 
-func (t *items) clear() {
+// clear forgets all items, for the event before the place.
+func (t *items) clear(place uint64) {
 	clear(t.byID)
-	t.order, t.size, t.trimmed = nil, 0, false
+	t.order, t.size, t.trimmed, t.lost = nil, 0, false, place
 }
 
 // list returns the entries of the items, the oldest first.

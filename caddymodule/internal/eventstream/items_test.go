@@ -35,7 +35,6 @@ func TestItemsAreBounded(t *testing.T) {
 
 	big := strings.Repeat("x", 500)
 	l = hear(NewLog("source", Bounds{100, 1300}), "a "+big)
-	t.Log(l.items.size)
 	wantWords(t, "by bytes, below", l.Replay(-1).Entries, "a "+big)
 	hear(l, series("b", 1, 6))
 	wantWords(t, "by bytes, above", l.Replay(-1).Entries, series("b", 1, 6))

@@ -82,7 +82,7 @@ func (l *Log) Retract(itemID string, ev Event) {
 func (l *Log) Purge(ev Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.append(ev, nil, l.items.clear)
+	l.append(ev, nil, func() { l.items.clear(l.end() + 1) })
 }
 
 // Has reports whether the source retains this version of the item, as far as
@@ -91,7 +91,7 @@ func (l *Log) Has(item Item) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.items.byID[item.ID]
-	return e != nil && newMark(item).matches(e)
+	return e != nil && e.item.is(item)
 }
 
 // append appends an event and the item that was published by it, if that is
@@ -105,6 +105,7 @@ func (l *Log) append(ev Event, published *Item, change func()) {
 	e := &Entry{seq: l.end()}
 	if published != nil {
 		e.item, e.mark, e.published = *published, newMark(*published), true
+		e.bare = newMark(Item{ID: published.ID})
 		l.items.add(e)
 	}
 	ev.ID = l.id(e.seq + 1)

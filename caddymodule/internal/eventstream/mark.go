@@ -6,18 +6,18 @@ import (
 )
 
 // A mark tells one version of an item from all others, in few bits so that IDs
-// can have several: 12 are of the item's ID, and 28 of ID and content.
+// can have several: half of them are of the item's ID, half of ID and content.
 type mark uint64
 
 const (
 	markBytes   = 5
-	contentBits = 28
+	contentBits = 20
 )
 
 func newMark(item Item) mark {
 	id := itemHash(item.ID)
 	content := (id ^ item.Fingerprint) * 0x9E3779B97F4A7C15 // Fibonacci hashing
-	return mark(id&0xFFF)<<contentBits | mark(content>>(64-contentBits))
+	return mark(id&(1<<contentBits-1))<<contentBits | mark(content>>(64-contentBits))
 }
 
 // itemHash hashes an item's ID, in every process alike.

@@ -21,7 +21,7 @@ func TestMarksTellVersions(t *testing.T) {
 		{"a", "b=?", false},
 	} {
 		e := hear(newLog(), tt.entry).entries.all[0]
-		if got := newMark(version(tt.mark)).matches(e); got != tt.matches {
+		if got := e.matches(newMark(version(tt.mark))); got != tt.matches {
 			t.Errorf("the mark of %s matches %s: %v, want %v", tt.mark, tt.entry, got, tt.matches)
 		}
 	}

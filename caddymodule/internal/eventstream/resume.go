@@ -3,6 +3,7 @@ package eventstream
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Why it cannot be known what a stream has missed.
@@ -48,18 +49,22 @@ func (l *Log) replay(n int, gap string) Start {
 	if n >= 0 {
 		skip = max(0, len(all)-n)
 	}
-	start := Start{Entries: all[skip:], Next: Position(l.end()), Gap: gap}
+	return Start{ID: l.idBefore(all, skip), Entries: all[skip:], Next: Position(l.end()), Gap: gap}
+}
+
+// idBefore returns the ID of a place from which all items from the i-th on come.
+// l.mu must be held.
+func (l *Log) idBefore(all []*Entry, i int) string {
 	switch {
-	case len(start.Entries) == 0:
-		start.ID = l.idAt(l.end())
-	case start.Entries[0].seq >= l.first:
-		start.ID = l.idAt(start.Entries[0].seq)
-	case skip > 0:
-		start.ID = all[skip-1].id
-	default:
-		start.ID = joinID("", place{source: l.source, tag: l.tag}.encode())
+	case i == len(all):
+		return l.idAt(l.end())
+	case i == 0:
+		// Who has none of them is in no state that there was.
+		return joinID("", place{source: l.source, tag: l.tag, seq: all[i].seq}.encode())
+	case all[i].seq >= l.first:
+		return l.idAt(all[i].seq)
 	}
-	return start
+	return all[i-1].id
 }
 
 // Resume returns the start of a stream that comes back with a last event ID:
@@ -79,29 +84,28 @@ func (l *Log) Resume(lastEventID string) Start {
 	}
 	start := l.resumeAt(places[i])
 	start.Tag = places[i].tag
+	if start.Found {
+		// The client's own place is the only one that says what it has until
+		// it gets more.
+		item, _ := cutID(start.ID)
+		start.ID = item + separator + places[i].encode()
+	}
 	return start
 }
 
 // resumeAt starts at a place. l.mu must be held.
 func (l *Log) resumeAt(p place) Start {
-	if p.tag == l.tag && p.seq <= l.end() {
-		switch {
-		case p.seq >= l.first:
-			return l.startAt(p.seq)
-		case p.seq >= l.items.lost:
-			return l.startSince(p.seq)
-		}
+	switch e := l.findState(p); {
+	case p.tag == l.tag && p.seq > l.end():
+		return l.replay(-1, UnknownID)
+	case p.tag == l.tag && p.seq < l.first && len(p.marks) > 0 && len(l.items.byID) == 0:
+		return l.replay(-1, Purged)
+	case p.tag == l.tag:
+		return l.startFrom(p.seq)
+	case e != nil:
+		return l.startFrom(e.seq + 1)
 	}
-	for i, m := range p.marks {
-		if e := l.find(m.matches); e != nil {
-			start := l.startAfter(e, p.marks)
-			start.Behind = i > 0
-			return start
-		}
-	}
-	start := l.replay(-1, l.missed(p.marks))
-	start.Behind = len(p.marks) > 0
-	return start
+	return l.startAmong(p)
 }
 
 // resumeAfterItem starts after the last version of an item. l.mu must be held.
@@ -113,65 +117,78 @@ func (l *Log) resumeAfterItem(id string) Start {
 	if e == nil {
 		return l.replay(-1, UnknownID)
 	}
-	return l.startAfter(e, nil)
+	return l.startFrom(e.seq + 1)
 }
 
-// startAt starts at an exact place. l.mu must be held.
-func (l *Log) startAt(seq uint64) Start {
-	return Start{ID: l.idAt(seq), Entries: slices.Clone(l.entries.all[seq-l.first:]), Next: Position(l.end()), Found: true}
-}
-
-// startSince starts at an exact place that the log does not have any more, with
-// those items that came since and are still retained. l.mu must be held.
-func (l *Log) startSince(seq uint64) Start {
+// startFrom starts at an exact place. If the log does not have its events any
+// more, it starts with those items that came since and are still retained. l.mu
+// must be held.
+func (l *Log) startFrom(seq uint64) Start {
+	start := Start{Next: Position(l.end()), Found: true}
+	if seq >= l.first {
+		start.ID, start.Entries = l.idAt(seq), slices.Clone(l.entries.all[seq-l.first:])
+		return start
+	}
 	all := l.items.list()
 	known := 0
 	for known < len(all) && all[known].seq < seq {
 		known++
 	}
-	start := l.replay(len(all)-known, "")
-	start.Found = true
-	return start
-}
-
-// startAfter starts after an entry, less the items that are known. Those of
-// them that come after it do so only since the source has overwritten items in
-// their old place. l.mu must be held.
-func (l *Log) startAfter(e *Entry, known []mark) Start {
-	var start Start
-	if e.seq >= l.first {
-		start = l.startAt(e.seq + 1)
-	} else {
-		start = l.startSince(e.seq + 1)
+	start.ID, start.Entries = l.idBefore(all, known), all[known:]
+	if seq < l.items.lost {
+		start.Found, start.Gap = false, Expired
 	}
-	start.Entries = slices.DeleteFunc(start.Entries, func(e *Entry) bool {
-		return e.published && e.item.Fetched && slices.ContainsFunc(known, e.matches)
-	})
 	return start
 }
 
-// find returns the newest item that ok accepts, be it retained by the source or
-// only by the log, or nil. l.mu must be held.
-func (l *Log) find(ok func(*Entry) bool) *Entry {
-	for _, entries := range [][]*Entry{l.entries.all, l.items.order} {
-		for _, e := range slices.Backward(entries) {
-			if e.published && ok(e) {
-				return e
-			}
+// findState returns the newest event after which the newest items were those of
+// the place, or nil. l.mu must be held.
+func (l *Log) findState(p place) *Entry {
+	state := p.state() + "."
+	for _, e := range slices.Backward(l.entries.all) {
+		if _, places := cutID(e.id); strings.HasPrefix(places, state) {
+			return e
 		}
 	}
 	return nil
 }
 
-// matches reports whether m is of the version that e published. Either may have
-// come without its content.
-func (m mark) matches(e *Entry) bool {
-	bare := newMark(Item{ID: e.item.ID})
-	return m == e.mark || m == bare || e.item.Fingerprint == 0 && m.sameItem(bare)
+// startAmong starts among the items that the source retains, with those that are
+// news to who knows the marks. These are of all the newest items that there were,
+// so what comes after any of them and is none of them is news; and so are other
+// versions of them, wherever they are. (Where the source has overwritten items
+// in their old place, what comes after may be old. Nobody can tell.) l.mu must
+// be held.
+func (l *Log) startAmong(p place) Start {
+	all := l.items.list()
+	known := func(e *Entry) bool { return slices.ContainsFunc(p.marks, e.matches) }
+	oldest := slices.IndexFunc(all, known)
+	if oldest < 0 {
+		start := l.replay(-1, l.missed(p.marks))
+		start.Behind = len(p.marks) > 0
+		return start
+	}
+	if len(p.marks) < maxMarks {
+		oldest = -1 // there were no others
+	}
+	start := Start{ID: joinID("", p.encode()), Next: Position(l.end()), Found: true}
+	start.Behind = !slices.ContainsFunc(all, func(e *Entry) bool { return e.matches(p.marks[0]) })
+	for i, e := range all {
+		if !known(e) && (i > oldest || slices.ContainsFunc(p.marks, e.mark.sameItem)) {
+			start.Entries = append(start.Entries, e)
+		}
+	}
+	if len(start.Entries) == 0 {
+		start.ID = l.idAt(l.end())
+	}
+	return start
 }
 
-// matches is the same the other way around.
-func (e *Entry) matches(m mark) bool { return m.matches(e) }
+// matches reports whether m is of the version that e published. Either may have
+// come without its content.
+func (e *Entry) matches(m mark) bool {
+	return m == e.mark || m == e.bare || e.item.Fingerprint == 0 && m.sameItem(e.bare)
+}
 
 // missed returns what there is to say to who knew the items of the marks, of
 // which none is as it was: that all of it is gone, that others may have come
@@ -189,13 +206,15 @@ func (l *Log) missed(marks []mark) string {
 			fresh++
 		}
 	}
-	return gapIf(fresh, max(0, len(marks)-kept), len(l.items.byID))
+	return l.gapIf(fresh, max(0, len(marks)-kept), len(l.items.byID))
 }
 
 // gapIf says whether there may have been more, if of what was known nothing is
-// as it was: fresh items are new, and gone ones are not there any more.
-func gapIf(fresh, gone, all int) string {
-	if fresh > 0 && (gone > 0 || all >= fewItems) {
+// as it was: fresh items are new, and gone ones are not there any more. l.mu
+// must be held.
+func (l *Log) gapIf(fresh, gone, all int) string {
+	full := all >= fewItems || l.capacity > 0 && all >= l.capacity
+	if fresh > 0 && (gone > 0 || full) {
 		return Expired
 	}
 	return ""

@@ -2,6 +2,7 @@ package eventstream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,13 +38,18 @@ func TestResumeWhatTheLogForgot(t *testing.T) {
 		{"all that the ID knows were overwritten", series("a", 1, 8), "a3=1 a4=1 a5=1 a6=1 a7=1 a8=1", "a3=1 a4=1 a5=1 a6=1 a7=1 a8=1", ""},
 		{"of many, all that the ID knows were overwritten", series("a", 1, 30), "a25=1 a26=1 a27=1 a28=1 a29=1 a30=1", "a25=1 a26=1 a27=1 a28=1 a29=1 a30=1", ""},
 		{"the last was published again as it is", "a b c", "d e c", "d e c", ""},
-		{"purged", "a b c", "*", "", ""},
-		{"purged and filled", "a b c", "* a d", "a d", ""},
+		{"purged", "a b c", "*", "", Purged},
+		{"purged and filled", "a b c", "* a=1 d", "a=1 d", Expired},
+		{"purged and filled as it was, and more", "a b c", "* a b c d", "a b c d", Expired},
+		{"all were retracted", "a b c", "-a -b -c", "", Purged},
+		{"all were retracted and one came", "a b c", "-a -b -c d", "d", ""},
 		{"from nothing", "", "a b", "a b", ""},
+		{"from nothing, come and gone", "", "a b -a -b", "", ""},
 		{"from nothing, many", "", series("a", 1, 30), series("a", 1, 30), ""},
 		{"more than is retained", "a b c", series("d", 1, 40), series("d", 9, 40), Expired},
 		{"more than is retained, from nothing", "", series("d", 1, 40), series("d", 9, 40), Expired},
 		{"as many as are retained", "a b c", series("d", 1, 32), series("d", 1, 32), ""},
+		{"more than is retained, once", "a b c", series("d", 1, 40) + " e", series("d", 10, 40) + " e", Expired},
 	} {
 		l := hear(NewLog("source", Bounds{32, 1 << 20}), tt.before)
 		id := endID(l)
@@ -53,7 +59,18 @@ func TestResumeWhatTheLogForgot(t *testing.T) {
 		if start.Found != (tt.gap == "") {
 			t.Errorf("%s: found %v", tt.name, start.Found)
 		}
-		wantStart(t, tt.name+", again", l, l.Resume(start.ID), tt.want, tt.gap)
+		wantStart(t, tt.name+", again", l, l.Resume(start.ID), tt.want, "")
+	}
+}
+
+// TestResumeWhatWasEvicted: a log that has evicted what a client has not got says
+// so, however little it retains.
+func TestResumeWhatWasEvicted(t *testing.T) {
+	for _, before := range []string{"", "a", "a b c"} {
+		l := hear(NewLog("source", Bounds{5, 1 << 20}), before)
+		id := endID(l)
+		hear(l, series("d", 1, 6)+" !x !x !x !x !x")
+		wantStart(t, fmt.Sprintf("after %q", before), l, l.Resume(id), series("d", 2, 6), Expired)
 	}
 }
 
@@ -97,6 +114,11 @@ func TestResumeInAnotherLog(t *testing.T) {
 		{"it was heard, and again", "a b c a=1", "b c a=2", "a=2", ""},
 		{"the last 6 were overwritten", series("a", 1, 7), "a1 " + series("a=", 2, 2) + " a3=1 a4=1 a5=1 a6=1 a7=1", "a1 a=2 a3=1 a4=1 a5=1 a6=1 a7=1", Expired},
 
+		{"one came and the last was published again as it is", "a b c", "a b d c", "d", ""},
+		{"the same of many", many, series("a", 2, 29) + " b c a30", "b c", ""},
+		{"one came, the last changed and changed back", "a b c=on", "a b d c=on", "d", ""},
+		{"others than the last did", "a b c", "c d a b", "d", ""},
+
 		// By creation, as ejabberd.
 		{"overwritten in place", "a b c", "a b c=1", "c=1", ""},
 		{"overwritten in place and one came", "a b c", "a b c=1 d", "c=1 d", ""},
@@ -104,7 +126,10 @@ func TestResumeInAnotherLog(t *testing.T) {
 		{"it was heard, and one came", "a b c b=1", "a b=1 c d", "d", ""},
 		{"one came, and then it was heard", "a b c d b=1", "a b=1 c d e", "e", ""},
 		{"two were heard", "a b c b=1 a=1", "a=1 b=1 c d", "d", ""},
-		{"one in the middle is only found by those who stayed", "a b c", "a b=1 c", "", ""},
+		{"one in the middle", "a b c", "a b=1 c", "b=1", ""},
+		{"the first", "a b c", "a=1 b c", "a=1", ""},
+		{"one of many", many, series("a", 1, 26) + " a27=1 a28 a29 a30", "a27=1", ""},
+		{"an old one of many is only found by those who stayed", many, "a1 a2=1 " + series("a", 3, 30), "", ""},
 
 		// Content that is not known.
 		{"payloads are not delivered", "a=? b=?", "a b c", "c", ""},
@@ -132,14 +157,65 @@ func TestResumeInAnotherLogThatHears(t *testing.T) {
 		{"all were overwritten", "a b c", "a=1 b=1 c=1", "a=1 b=1 c=1", "a=1 b=1 c=1"},
 		{"the last was retracted", "a b c", "-c", "-c", ""},
 		{"the last was retracted and came again", "a b c", "-c c=1", "-c c=1", "c=1"},
-		{"other events", "a b c", "!x", "!x", ""},
+		{"came and went", "a b c", "d -d", "", ""},
+		{"the client has heard what came and went", "a b c d -d", "e", "e", "e"},
+		{"one came and the last was published again as it is", "a b c", "d c", "d c", "d"},
+		{"the same of many", series("a", 1, 9), "d a9", "d a9", "d"},
+		{"one came, the last changed and changed back", "a b c=on", "d c=off c=on", "d c=off c=on", "d"},
 	} {
 		l := hear(newLog(), tt.heard)
 		id := endID(l)
 		other := hear(hear(newLog(), tt.heard), tt.then)
 		wantStart(t, tt.name, other, other.Resume(id), tt.want, "")
-		other = hear(hear(NewLog("source", Bounds{8, 1 << 20}), tt.heard), tt.then+" "+series("!x", 1, 8))
-		wantStart(t, tt.name+", forgotten", other, other.Resume(id), tt.retained, "")
+		other = hear(hear(NewLog("source", Bounds{8, 1 << 20}), tt.heard), tt.then+" "+series("!x", 1, 12))
+		start := other.Resume(id)
+		start.Entries = slices.DeleteFunc(start.Entries, func(e *Entry) bool { return !e.published })
+		wantStart(t, tt.name+", forgotten", other, start, tt.retained, "")
+	}
+}
+
+// TestResumeTellsItemsWithoutContent: among many items whose content is not
+// known, one that is gone is not taken for another.
+func TestResumeTellsItemsWithoutContent(t *testing.T) {
+	var known []string
+	for i := range 1000 {
+		known = append(known, fmt.Sprintf("~k%d=?", i))
+	}
+	l := hear(newLog(), strings.Join(known, " "))
+	for i := range 20 {
+		gone := hear(newLog(), series(fmt.Sprint("gone", i, "."), 1, 6))
+		if got := l.Resume(endID(gone)); got.Found {
+			t.Errorf("%d: a place is found after which %d of 1000 items come, want none", i, len(got.Entries))
+		}
+	}
+}
+
+// TestResumeTellsThatItIsBehind: what the client has may not have come here yet.
+func TestResumeTellsThatItIsBehind(t *testing.T) {
+	for _, tt := range []struct {
+		heard, here string
+		want        bool
+	}{
+		{"", "", false},
+		{"", "a", false},
+		{"a b", "a b", false},
+		{"a b", "a b c", false},
+		{"a b", "a b b=1", false},
+		{"a b", "a", true},
+		{"a b b=1", "a b", true},
+		{"a", "", true},
+		{"a", "b", true},
+		{"a -a", "a", false}, // a retraction leaves nothing to wait for
+		{"a b", "~b ~a", false},
+	} {
+		if got := hear(newLog(), tt.here).Resume(endID(hear(newLog(), tt.heard))).Behind; got != tt.want {
+			t.Errorf("who has heard %q is ahead of %q: %v, want %v", tt.heard, tt.here, got, tt.want)
+		}
+	}
+	l := hear(NewLog("source", Bounds{3, 1 << 20}), "a")
+	id := endID(l)
+	if hear(l, series("b", 1, 9)).Resume(id).Behind {
+		t.Error("a log is behind its own places")
 	}
 }
 
@@ -172,6 +248,7 @@ func TestResumeAfterBareItem(t *testing.T) {
 	}
 	l = hear(NewLog("source", Bounds{4, 1 << 20}), "a b c !x !x !x !x")
 	wantStart(t, "an item whose event is forgotten", l, l.Resume("a"), "b c", "")
+	wantStart(t, "the event before the oldest that is there", l, l.Resume("c"), "!x !x !x !x", "")
 }
 
 func TestResumeOfOtherSources(t *testing.T) {
@@ -194,9 +271,9 @@ func TestResumeForged(t *testing.T) {
 		return joinID("x", places[0].encode())
 	}
 	for _, tt := range []struct{ name, id, want, gap string }{
-		{"the future", with(func(p *place) { p.seq = 4 }), "", ""},
-		{"the end of time", with(func(p *place) { p.seq = 1<<64 - 1 }), "", ""},
-		{"the future of nothing", with(func(p *place) { p.seq, p.marks = 4, nil }), "a b c", ""},
+		{"the future", with(func(p *place) { p.seq = 4 }), "a b c", UnknownID},
+		{"the end of time", with(func(p *place) { p.seq = 1<<64 - 1 }), "a b c", UnknownID},
+		{"the future of nothing", with(func(p *place) { p.seq, p.marks = 4, nil }), "a b c", UnknownID},
 		{"marks of nothing", with(func(p *place) { p.tag, p.marks = "AAAAAA", []mark{1, 2} }), "a b c", Expired},
 		{"a log of nothing", with(func(p *place) { p.tag = "AAAAAA" }), "", ""},
 		{"a place whose marks are another's", with(func(p *place) { p.seq = 1 }), "b c", ""},
