@@ -93,16 +93,8 @@ func (n *node) reconcile(got xmppclient.Retained) {
 	for i, item := range got.Items {
 		items[i] = itemOf(item)
 	}
-	if !n.filled {
-		for i, item := range items {
-			if !touched[item.ID] {
-				n.fetched(got.Items[i])
-			}
-		}
-		return
-	}
 	d := n.events.Compare(items, got.Complete, n.settled, touched)
-	if d.Gap != "" {
+	if d.Gap != "" && n.filled {
 		n.appendGap(d.Gap)
 	}
 	if d.Purged {
@@ -137,16 +129,16 @@ type touch struct {
 }
 
 // touchedSince returns the IDs of the items of which events were heard since t,
-// or wait, and whether all items were purged by one of them.
+// or wait, each with whether it was retracted, and whether all items were purged.
 func (n *node) touchedSince(t time.Time) (items map[string]bool, purged bool) {
 	items = make(map[string]bool)
 	for _, ev := range n.pending {
-		items[ev.Item.ID] = true
+		items[ev.Item.ID] = ev.Kind == xmppclient.Retracted
 		purged = purged || ev.Kind == xmppclient.Purged
 	}
 	for _, ev := range n.recent {
 		if !ev.received.Before(t) {
-			items[ev.item] = true
+			items[ev.item] = ev.kind == xmppclient.Retracted
 			purged = purged || ev.kind == xmppclient.Purged
 		}
 	}

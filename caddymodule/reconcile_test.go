@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddy-pubsub/caddy-pubsub/internal/xmpptest"
@@ -268,4 +269,66 @@ func TestRecreated(t *testing.T) {
 	again.wantSubscribed("news")
 	again.wantGap("news", "recreated")
 	again.wantItems("3")
+}
+
+// TestItemsOfBefore has a service that says what it retains as it was when it
+// was asked, after it told of what happened since.
+func TestItemsOfBefore(t *testing.T) {
+	var stale atomic.Bool
+	round := 0 // of what the service has
+	var f *fake
+	f = startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !strings.Contains(iq.Raw, "<items ") || !stale.Swap(false) {
+			return false
+		}
+		var items strings.Builder
+		for _, item := range f.Items("news") {
+			items.WriteString("<item id='" + item.ID + "'>" + item.Payload + "</item>")
+		}
+		f.publishAll("news", fmt.Sprint("new", round))
+		f.Publish("news", "2", payload(-round))
+		f.Retract("news", "1")
+		s.Reply(iq, "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'>"+items.String()+"</items></pubsub>")
+		return true
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{NotifyConfig: true})
+	site := startCaddy(t, f.directive(""))
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+	f.publishAll("news", "1", "2", "3")
+	stream.wantItems("1", "2", "3")
+	for _, ask := range []func(){
+		func() { f.SetAccessModel("news", "open") }, // which makes us ask
+		func() {
+			f.outage(func() { f.publishAll("news", "missed") })
+			stream.wantItems("missed")
+		},
+	} {
+		round++
+		stale.Store(true)
+		ask()
+		stream.wantItems(fmt.Sprint("new", round))
+		stream.wantItem("2", payload(-round))
+		stream.wantRetract("1")
+		wantSoon(t, "the answer was sent", func() bool { return !stale.Load() })
+		f.publishAll("news", "1", "2", "3")
+		stream.wantItems("1", "2", "3")
+	}
+}
+
+// TestHistoryOfLessThanIsRetained asks for no more than is kept, and takes
+// nothing older for new.
+func TestHistoryOfLessThanIsRetained(t *testing.T) {
+	f := startFake(t, xmpptest.Config{})
+	f.CreateNode("news", xmpptest.NodeConfig{})
+	f.publishAll("news", "1", "2", "3", "4", "5", "6", "7", "8")
+	site := startCaddy(t, f.directive("history 5\nreplay all"))
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+	stream.wantItems("4", "5", "6", "7", "8")
+	f.outage(func() { f.Retract("news", "8"); f.publishAll("news", "9") })
+	stream.wantRetract("8")
+	stream.wantItems("9")
+	f.publishAll("news", "10")
+	stream.wantItems("10")
 }

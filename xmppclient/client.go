@@ -16,6 +16,9 @@ const (
 	// stable is how long a session must have lasted for its end to count as a
 	// new trouble, and not as one more failure to connect.
 	stable = time.Minute
+	// stableResumable is the same for a session that can be resumed: the server keeps
+	// what is missed only for so long, and only so much of it.
+	stableResumable = 2 * time.Second
 
 	// dialTimeout bounds the connecting of TCP.
 	dialTimeout = 10 * time.Second
@@ -95,7 +98,7 @@ func (c *Client) Run(ctx context.Context) {
 			return
 		}
 		c.elsewhere = otherHost(err)
-		if lasted > stable {
+		if lasted > stable || lasted > stableResumable && c.resumption.id != "" {
 			quick.Reset()
 			slow.Reset()
 		}

@@ -14,12 +14,16 @@ type Difference struct {
 // retains, in its order, and whether those are all. If the log has heard all
 // events, items that are gone are so since the source retains no more than it
 // does; from then on the log knows how many those are. Nothing is said of items
-// whose IDs are in touched: the log knows better, or soon will.
+// whose IDs are in touched, since the log has heard of them meanwhile, or is
+// about to: true stands for those that were retracted.
 func (l *Log) Compare(items []Item, complete, heard bool, touched map[string]bool) Difference {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := comparison{log: l, items: items, touched: touched, there: make(map[string]bool, len(items))}
 	c.look()
+	if !heard {
+		c.lookAtTouched()
+	}
 	known := l.items.list()
 	gone := c.gone(known)
 	if len(items) == 0 && len(gone) > 1 {
@@ -36,7 +40,8 @@ func (l *Log) Compare(items []Item, complete, heard bool, touched map[string]boo
 		l.capacity = len(items)
 	}
 	for _, g := range gone {
-		if d.Gap != "" || !complete || g.newer+c.fresh >= max(len(items), l.leastCapacity()) {
+		evicted := d.Gap != "" || !complete || g.newer+c.fresh >= max(len(items), l.leastCapacity())
+		if evicted && !g.between {
 			l.items.evict(g.id)
 		} else {
 			d.Retracted = append(d.Retracted, g.id)
@@ -84,27 +89,44 @@ func (c *comparison) look() {
 			c.anchored = c.anchored || c.fresh == 0
 			continue
 		}
-		if !c.touched[item.ID] {
-			c.changed = append(c.changed, i)
+		if _, ok := c.touched[item.ID]; ok {
+			continue
 		}
+		c.changed = append(c.changed, i)
 		if e == nil {
 			c.fresh++
 		}
 	}
 }
 
+// lookAtTouched sets the fields from what was heard since the link is back. An
+// unknown item is new, wherever it is now. A known one that is retracted only
+// now was there all the time.
+func (c *comparison) lookAtTouched() {
+	for id, retracted := range c.touched {
+		known := c.log.items.byID[id] != nil
+		if !known {
+			c.fresh++
+		}
+		c.anchored = c.anchored || known && retracted
+	}
+}
+
 // A goneItem is one that is not there any more.
 type goneItem struct {
-	id    string
-	newer int // how many known items were published after it
+	id      string
+	newer   int  // how many known items were published after it
+	between bool // one from before it is there, so it cannot have made place
 }
 
 // gone returns which of the known items are not there.
 func (c *comparison) gone(known []*Entry) (gone []goneItem) {
+	between := false
 	for i, e := range known {
-		if !c.there[e.item.ID] && !c.touched[e.item.ID] {
-			gone = append(gone, goneItem{e.item.ID, len(known) - 1 - i})
+		if _, touched := c.touched[e.item.ID]; !touched && !c.there[e.item.ID] {
+			gone = append(gone, goneItem{e.item.ID, len(known) - 1 - i, between})
 		}
+		between = between || c.there[e.item.ID]
 	}
 	return gone
 }

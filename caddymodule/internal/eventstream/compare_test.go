@@ -12,7 +12,7 @@ type comparing struct {
 	log               string // what it has heard
 	retained          string // what the service has
 	incomplete, heard bool
-	touched           string // what the log knows better
+	touched           string // what the log knows better; "-" is before what was retracted
 	gap               string
 	retracted, fresh  string
 	purged            bool
@@ -23,8 +23,9 @@ func (tt comparing) run(t *testing.T, l *Log) {
 	t.Helper()
 	items := versions(tt.retained)
 	touched := map[string]bool{}
-	for _, item := range versions(tt.touched) {
-		touched[item.ID] = true
+	for _, word := range strings.Fields(tt.touched) {
+		id, retracted := strings.CutPrefix(word, "-")
+		touched[id] = retracted
 	}
 	d := l.Compare(items, !tt.incomplete, tt.heard, touched)
 	var fresh []string
@@ -78,6 +79,10 @@ func TestCompare(t *testing.T) {
 
 		{name: "what is touched is not told", log: "a b c d", retained: "a b=1 e f", touched: "b c f", fresh: "e", retracted: "d"},
 		{name: "what is touched does not hide a gap", log: twenty + " x", retained: series("b", 1, 19) + " x", touched: "x", gap: Expired, fresh: series("b", 1, 19), kept: "x"},
+		{name: "one was retained, and none that is there was missed", log: "a", retained: "b", touched: "b -a"},
+		{name: "one was retained, and others were missed", log: "a", retained: "c", touched: "c -b", gap: Expired, kept: "="},
+		{name: "one was retained, others were missed, and the next is to come", log: "a", retained: "", touched: "c -b", gap: Expired, kept: "="},
+		{name: "one was retained, and the next comes", log: "a", retained: "a", touched: "b"},
 
 		{name: "not all is told", log: "a b c", retained: "b c d", incomplete: true, fresh: "d", kept: "b c"},
 		{name: "not all is told, and nothing is known", log: "a b c", retained: "d e f", incomplete: true, gap: Expired, fresh: "d e f", kept: "="},
@@ -127,7 +132,8 @@ func TestCompareAfterIncompleteFill(t *testing.T) {
 	l := newLog()
 	l.Compare(versions("a6 a7 a8"), false, false, nil)
 	hear(l, "~a6 ~a7 ~a8")
-	comparing{name: "the last was retracted", retained: "a5 a6 a7", incomplete: true}.run(t, l)
+	comparing{name: "the last was retracted", retained: "a5 a6 a7", incomplete: true, retracted: "a8"}.run(t, l)
+	hear(l, "-a8")
 	comparing{name: "more is asked for", retained: series("a", 1, 7) + " a9", fresh: "a9"}.run(t, l)
 }
 
@@ -158,7 +164,7 @@ func TestCompareTrimmed(t *testing.T) {
 		{name: "and an overwrite in place", retained: series("a", 1, 5) + " a6=1 a7 a8", fresh: "a6=1"},
 		{name: "only what is known is told", retained: "a6 a7 a8", incomplete: true},
 		{name: "the last was retracted", retained: series("a", 1, 7), retracted: "a8"},
-		{name: "the last was retracted, and not all is told", retained: "a5 a6 a7", incomplete: true},
+		{name: "the last was retracted, and not all is told", retained: "a5 a6 a7", incomplete: true, retracted: "a8"},
 	} {
 		tt.run(t, hear(NewLog("source", Bounds{3, 1 << 20}), series("a", 1, 8)))
 	}

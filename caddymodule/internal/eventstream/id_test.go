@@ -1,6 +1,7 @@
 package eventstream
 
 import (
+	"encoding/base64"
 	"math"
 	"net/url"
 	"slices"
@@ -104,7 +105,7 @@ func TestParseIDRefuses(t *testing.T) {
 		"," + raw, "," + raw + ".", "," + raw + ".ABCDE", "," + raw + ".ABCDEF", "," + raw + "..1", "," + raw + ".ABCDEF.1", "," + raw + ".ABCDEF-1",
 		"," + raw + ".ABCDEF1.1", "," + raw + ".ABCDEFzzzzzzzzzzzzzz", "," + raw + ".ABCDEF1_0", "," + raw + ".\nid: x1", "," + raw + ".ABCDE\r1", "," + raw + ".AB DEF1", "," + raw + ".ABé\x001",
 		",." + rest, ",AAA." + rest, ",AAAAAAA." + rest, "," + raw + raw + "." + rest, ",!!!!." + rest,
-		"," + strings.Repeat("A", 4+8*maxMarks) + "." + rest, // more marks than there are
+		"," + base64.RawURLEncoding.EncodeToString(make([]byte, sourceBytes+(maxMarks+1)*markBytes)) + "." + rest, // more marks than there are
 		strings.Repeat(",", 1<<16), "x," + strings.Repeat(good+",", 1000), strings.Repeat("x", maxID) + "," + good,
 	} {
 		if places, ok := parseID(id); ok {

@@ -84,12 +84,6 @@ func (l *Log) Resume(lastEventID string) Start {
 	}
 	start := l.resumeAt(places[i])
 	start.Tag = places[i].tag
-	if start.Found {
-		// The client's own place is the only one that says what it has until
-		// it gets more.
-		item, _ := cutID(start.ID)
-		start.ID = item + separator + places[i].encode()
-	}
 	return start
 }
 

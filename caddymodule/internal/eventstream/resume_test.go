@@ -129,6 +129,7 @@ func TestResumeInAnotherLog(t *testing.T) {
 		{"one in the middle", "a b c", "a b=1 c", "b=1", ""},
 		{"the first", "a b c", "a=1 b c", "a=1", ""},
 		{"one of many", many, series("a", 1, 26) + " a27=1 a28 a29 a30", "a27=1", ""},
+		{"the oldest that the ID knows", many, series("a", 1, 24) + " a25=1 " + series("a", 26, 30), "a25=1", ""},
 		{"an old one of many is only found by those who stayed", many, "a1 a2=1 " + series("a", 3, 30), "", ""},
 
 		// Content that is not known.
