@@ -11,8 +11,8 @@ import (
 // resumed each time, so that nothing at all may be missed, anywhere.
 //
 // Prosody keeps 500 stanzas for a session, and a gateway that loses its link
-// again and again waits the longer before it tries: seconds after a few times,
-// so there is less load than elsewhere, and up to 45 s after many.
+// again within seconds waits the longer before it tries, so there is less load
+// than elsewhere.
 func TestLinkCut(t *testing.T) {
 	each(t, 3, servertest.Options{}, func(t *testing.T, s *servertest.Server) {
 		p, n := usual, rounds(t, 2)
