@@ -89,17 +89,24 @@ func (l *Log) Resume(lastEventID string) Start {
 
 // resumeAt starts at a place. l.mu must be held.
 func (l *Log) resumeAt(p place) Start {
-	switch e := l.findState(p); {
-	case p.tag == l.tag && p.seq > l.end():
-		return l.replay(-1, UnknownID)
-	case p.tag == l.tag && p.seq < l.first && len(p.marks) > 0 && len(l.items.byID) == 0:
-		return l.replay(-1, Purged)
-	case p.tag == l.tag:
-		return l.startFrom(p.seq)
-	case e != nil:
+	if p.tag == l.tag {
+		return l.resumeHere(p)
+	}
+	if e := l.findState(p); e != nil {
 		return l.startFrom(e.seq + 1)
 	}
 	return l.startAmong(p)
+}
+
+// resumeHere starts at a place of this log. l.mu must be held.
+func (l *Log) resumeHere(p place) Start {
+	switch {
+	case p.seq > l.end():
+		return l.replay(-1, UnknownID) // nobody was told so
+	case p.seq < l.first && len(p.marks) > 0 && len(l.items.byID) == 0:
+		return l.replay(-1, Purged)
+	}
+	return l.startFrom(p.seq)
 }
 
 // resumeAfterItem starts after the last version of an item. l.mu must be held.
