@@ -163,3 +163,38 @@ func TestAllowedByUser(t *testing.T) {
 		site.wantStatus("/eventsource/"+node, http.StatusForbidden)
 	}
 }
+
+// TestClosedWhileCatchingUp has a node that is closed after a stream was
+// admitted, and before it begins: it comes with the ID of another instance, and
+// waits until we know what that knew.
+func TestClosedWhileCatchingUp(t *testing.T) {
+	var holding atomic.Bool
+	held := make(chan func(), 1) // answers, late, what was asked
+	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !isAbout(iq, "news") || !holding.Swap(false) {
+			return false
+		}
+		held <- func() { s.Fail(iq, xmpptest.StanzaError{Type: "wait", Condition: "resource-constraint"}) }
+		return true
+	}})
+	f.CreateNode("news", xmpptest.NodeConfig{NotifyConfig: true, Members: []string{"gateway@localhost", "other@localhost"}})
+	site := startCaddy(t, f.directive("")+"\n"+f.directiveFor("other", "other-secret", "prefix /b/"))
+	elsewhere := site.stream("/b/news")
+	elsewhere.wantSubscribed("news")
+	f.publishAll("news", "1")
+	at := elsewhere.wantItems("1").id
+	f.Retract("news", "1")
+	elsewhere.wantRetract("1")
+	stream := site.stream("/eventsource/news")
+	stream.wantSubscribed("news")
+
+	holding.Store(true)
+	late := site.stream("/eventsource/news", "Last-Event-ID", at)
+	wantSoon(t, "we ask what the other knew", func() bool { return len(held) > 0 })
+	answer := <-held
+	f.SetAccessModel("news", "whitelist")
+	stream.want("subscription", "<subscription node='news' subscription='none'/>")
+	f.Publish("news", "2", "<secret xmlns='urn:x'/>")
+	answer()
+	late.wantEnd()
+}

@@ -68,6 +68,12 @@ type news struct {
 	more, changed <-chan struct{} // closed when there may be something new to read
 }
 
+// isGranted reports whether what was read of the log may be shown.
+func (f *feed) isGranted(openOnly bool) bool {
+	state := f.node.state(openOnly)
+	return state.access == granted && !state.ended
+}
+
 // read returns the events that have come, as far as they may be shown, and what
 // else is new. It looks at the events first: what came after the access was
 // taken away is not among those that it then finds to be granted.

@@ -9,11 +9,14 @@ import (
 
 // catchUp waits until the logs have what the client has had of other instances.
 func (s *stream) catchUp() error {
+	var behind []<-chan struct{}
 	for _, f := range s.feeds {
-		if !f.node.isBehind(s.lastEventID) {
-			continue
+		if f.node.isBehind(s.lastEventID) {
+			behind = append(behind, f.node.catchUp())
 		}
-		for caught := f.node.catchUp(); !isClosed(caught); {
+	}
+	for _, caught := range behind {
+		for !isClosed(caught) {
 			if err := s.wait([]<-chan struct{}{caught}); err != nil {
 				return err
 			}
@@ -31,15 +34,40 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// begin finds the places in the logs where the stream starts. It returns the
-// events that tell the client so, and what there is for the client to catch up
-// with.
-func (s *stream) begin() (first, missed []eventstream.Frame) {
+// start finds the places in the logs where the stream starts. What is there may
+// be shown if it still may be afterwards; if that is not certain any more, the
+// stream waits as it did before it began.
+func (s *stream) start() ([]eventstream.Start, error) {
+	if err := s.catchUp(); err != nil {
+		return nil, err
+	}
 	starts := make([]eventstream.Start, len(s.feeds))
+	for {
+		granted := true
+		for i, f := range s.feeds {
+			starts[i] = f.node.start(s.lastEventID, s.handler.replay)
+			f.at = starts[i].Next
+			granted = granted && f.isGranted(s.openOnly)
+		}
+		if granted {
+			return starts, nil
+		}
+		if err := s.admit(true); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// begin starts the stream. It returns the events that tell the client so, and
+// what there is for the client to catch up with.
+func (s *stream) begin() (first, missed []eventstream.Frame, err error) {
+	starts, err := s.start()
+	if err != nil {
+		return nil, nil, err
+	}
 	ids := make([]string, len(s.feeds))
-	for i, f := range s.feeds {
-		starts[i] = f.node.start(s.lastEventID, s.handler.replay)
-		f.at, ids[i] = starts[i].Next, starts[i].ID
+	for i := range starts {
+		ids[i] = starts[i].ID
 	}
 	if s.several {
 		s.joint = eventstream.NewJoint(ids...)
@@ -54,7 +82,7 @@ func (s *stream) begin() (first, missed []eventstream.Frame) {
 	for i := range s.feeds {
 		missed = append(missed, s.frames(i, starts[i].Entries)...)
 	}
-	return first, missed
+	return first, missed, nil
 }
 
 // event returns an event of this stream alone, at the place of an ID.
@@ -85,10 +113,10 @@ func (s *stream) frames(i int, entries []*eventstream.Entry) []eventstream.Frame
 // follow writes the nodes' events from where the stream starts.
 func (s *stream) follow() error {
 	s.link = xmppclient.Up
-	if err := s.catchUp(); err != nil {
+	first, missed, err := s.begin()
+	if err != nil {
 		return err
 	}
-	first, missed := s.begin()
 	if err := s.write(append(first, missed...)...); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ const (
 	defaultLinger    = time.Minute
 	defaultNodes     = 10_000
 	defaultPerStream = 32
+	maxPerStream     = 100
 	defaultEvent     = 1 << 20
 	defaultEvents    = 1024
 	defaultBytes     = 8 << 20
@@ -168,8 +169,8 @@ type Limits struct {
 	// of one more is answered with 503. Default: 10000
 	Nodes int `json:"nodes,omitempty"`
 
-	// How many nodes one stream may have. More are answered with 400.
-	// Default: 32
+	// How many nodes one stream may have, up to 100: event IDs have a place for
+	// each, and headers are bounded. More are answered with 400. Default: 32
 	NodesPerStream int `json:"nodes_per_stream,omitempty"`
 
 	// The largest payload of an event that is accepted, in bytes. Of a larger

@@ -41,10 +41,10 @@ func (s *stream) poll() ([]byte, error) {
 	if err := s.admit(true); err != nil {
 		return nil, err
 	}
-	if err := s.catchUp(); err != nil {
+	first, missed, err := s.begin()
+	if err != nil {
 		return nil, err
 	}
-	first, missed := s.begin()
 	keepsID := strings.Contains(s.r.Header.Get("Accept"), "text/event-stream")
 	if keepsID && s.lastEventID == "" {
 		return join(first, missed), nil // from here the client can go on

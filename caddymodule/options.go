@@ -48,6 +48,8 @@ func (h *Handler) provisionOptions() (err error) {
 		return errors.New("heartbeat, retry and linger cannot be negative")
 	case h.Limits.Nodes < 0, h.Limits.Event < 0, h.Limits.NodesPerStream < 0, h.History.Events < 0, h.History.Bytes < 0:
 		return errors.New("limits and history cannot be negative")
+	case h.Limits.NodesPerStream > maxPerStream:
+		return fmt.Errorf("limits: nodes_per_stream is %d; event IDs have a place for each, so %d is the most", h.Limits.NodesPerStream, maxPerStream)
 	}
 	if h.replay, err = parseReplay(h.Replay); err != nil {
 		return err

@@ -50,7 +50,7 @@ func (n *node) settle(got xmppclient.Retained) {
 // missAll notes that nobody can say what was missed.
 func (n *node) missAll() {
 	if n.filled && !n.settled {
-		n.appendGap(notRetained)
+		n.events.Miss(eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, notRetained)})
 	}
 }
 
@@ -74,9 +74,16 @@ func (n *node) hold(ev xmppclient.Event) {
 		n.account.client.Expedite(n.id)
 	}
 	n.pending = append(n.pending, ev)
-	if n.pendingBytes += len(ev.Item.Payload); len(n.pending) > defaultEvents || n.pendingBytes > defaultBytes {
-		n.missAll()
-		n.goOn()
+	n.pendingBytes += len(ev.Item.Payload)
+	for len(n.pending) > defaultEvents || n.pendingBytes > defaultBytes {
+		if n.filled {
+			n.missAll()
+			n.goOn()
+			return
+		}
+		// Nobody watches yet, and what is retained will be told.
+		n.pendingBytes -= len(n.pending[0].Item.Payload)
+		n.pending = n.pending[1:]
 	}
 }
 

@@ -36,7 +36,7 @@ func (l *Log) Compare(items []Item, complete, heard bool, touched map[string]boo
 	if !c.anchored {
 		d.Gap = l.gapIf(c.fresh, len(gone), len(items))
 	}
-	if heard && complete && len(gone) > 0 && d.Gap == "" {
+	if heard && complete && c.fresh == 0 && madePlace(gone) {
 		l.capacity = len(items)
 	}
 	for _, g := range gone {
@@ -97,6 +97,11 @@ func (c *comparison) look() {
 			c.fresh++
 		}
 	}
+}
+
+// madePlace reports whether items are gone, and all of them from the old end.
+func madePlace(gone []goneItem) bool {
+	return len(gone) > 0 && !slices.ContainsFunc(gone, func(g goneItem) bool { return g.between })
 }
 
 // lookAtTouched sets the fields from what was heard since the link is back. An

@@ -113,6 +113,15 @@ func TestCompareLearnsCapacity(t *testing.T) {
 	comparing{name: "more are retained than ever", retained: "a6 a8 b1 b2 b3 b4 b5", fresh: "b3 b4 b5"}.run(t, l)
 }
 
+// TestCompareLearnsNothingOfWhatIsBetween: an item that is gone while an older one
+// is there was retracted, though nobody told.
+func TestCompareLearnsNothingOfWhatIsBetween(t *testing.T) {
+	l := hear(newLog(), series("a", 1, 5))
+	comparing{name: "heard", retained: "a1 a2 a4 a5", heard: true, retracted: "a3"}.run(t, l)
+	hear(l, "-a3")
+	comparing{name: "the oldest", retained: "a2 a4 a5 a6", retracted: "a1", fresh: "a6"}.run(t, l)
+}
+
 // TestCompareKnowsWhatIsFull: a node that is known to retain few items may have
 // had more of them when it has as many.
 func TestCompareKnowsWhatIsFull(t *testing.T) {

@@ -12,6 +12,7 @@ type Entry struct {
 	id    string // names the state after the event
 	seq   uint64 // how many events came before
 
+	changed   bool // the items of the source changed
 	published bool // an item was, which is:
 	item      Item
 	mark      mark

@@ -61,7 +61,7 @@ func (l *Log) SetBounds(b Bounds) {
 func (l *Log) Append(ev Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.append(ev, nil, func() {})
+	l.append(ev, nil, nil)
 }
 
 // Publish appends the event that an item was published.
@@ -85,6 +85,17 @@ func (l *Log) Purge(ev Event) {
 	l.append(ev, nil, func() { l.items.clear(l.end() + 1) })
 }
 
+// Miss appends the event that others were missed, nobody knows which. Whoever
+// comes from a place before it has missed them, too.
+func (l *Log) Miss(ev Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.items.clear(l.end())
+	}
+	l.append(ev, nil, nil)
+}
+
 // Has reports whether the source retains this version of the item, as far as
 // the log knows.
 func (l *Log) Has(item Item) bool {
@@ -94,15 +105,17 @@ func (l *Log) Has(item Item) bool {
 	return e != nil && e.item.is(item)
 }
 
-// append appends an event and the item that was published by it, if that is
-// not nil. The items are changed first: the event's ID names the state that
-// comes with it. l.mu must be held.
+// append appends an event, the item that was published by it, and what else it
+// does to the items, if these are not nil. The items are changed first: the
+// event's ID names the state that comes with it. l.mu must be held.
 func (l *Log) append(ev Event, published *Item, change func()) {
 	if l.closed {
 		return
 	}
-	change()
-	e := &Entry{seq: l.end()}
+	e := &Entry{seq: l.end(), changed: change != nil}
+	if change != nil {
+		change()
+	}
 	if published != nil {
 		e.item, e.mark, e.published = *published, newMark(*published), true
 		e.bare = newMark(Item{ID: published.ID})

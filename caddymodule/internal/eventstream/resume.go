@@ -73,11 +73,11 @@ func (l *Log) idBefore(all []*Entry, i int) string {
 // items that the source retains.
 func (l *Log) Resume(lastEventID string) Start {
 	places, ours := parseID(lastEventID)
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if !ours {
 		return l.resumeAfterItem(lastEventID)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	i := slices.IndexFunc(places, func(p place) bool { return p.source == l.source })
 	if i < 0 {
 		return l.replay(-1, UnknownID)
@@ -109,10 +109,19 @@ func (l *Log) resumeHere(p place) Start {
 	return l.startFrom(p.seq)
 }
 
-// resumeAfterItem starts after the last version of an item. l.mu must be held.
+// resumeAfterItem starts after the last version of the item of an ID, which may
+// be percent-encoded.
 func (l *Log) resumeAfterItem(id string) Start {
+	unescaped := id
+	if len(id) <= maxID {
+		if text, err := url.PathUnescape(id); err == nil {
+			unescaped = text
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	e := l.items.byID[id]
-	if unescaped, err := url.PathUnescape(id); e == nil && err == nil {
+	if e == nil {
 		e = l.items.byID[unescaped]
 	}
 	if e == nil {
@@ -142,12 +151,13 @@ func (l *Log) startFrom(seq uint64) Start {
 	return start
 }
 
-// findState returns the newest event after which the newest items were those of
-// the place, or nil. l.mu must be held.
+// findState returns the newest event of an item after which the newest items were
+// those of the place, or nil. Others, such as a gap, may be news to the client.
+// l.mu must be held.
 func (l *Log) findState(p place) *Entry {
 	state := p.state() + "."
 	for _, e := range slices.Backward(l.entries.all) {
-		if _, places := cutID(e.id); strings.HasPrefix(places, state) {
+		if _, places := cutID(e.id); e.changed && strings.HasPrefix(places, state) {
 			return e
 		}
 	}

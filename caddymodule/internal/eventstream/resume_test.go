@@ -338,3 +338,21 @@ func FuzzResume(f *testing.F) {
 		}
 	})
 }
+
+// TestResumeBeforeAGap has a log that missed events, which a client of another
+// one may have heard or not: it is told of the gap.
+func TestResumeBeforeAGap(t *testing.T) {
+	l := hear(newLog(), "a b")
+	l.Miss(Event{Name: "gap", Data: "x"})
+	hear(l, "e f")
+	for _, tt := range []struct{ knows, want string }{{"a b", "gap e f"}, {"a b c", "e f"}} {
+		start := l.Resume(endID(hear(newLog(), tt.knows)))
+		var got []string
+		for _, e := range start.Entries {
+			got = append(got, e.name+e.item.ID)
+		}
+		if strings.Join(got, " ") != tt.want || start.Gap == "" && got[0] != "gap" {
+			t.Errorf("who knows %q gets %q after the gap %q, want %q", tt.knows, got, start.Gap, tt.want)
+		}
+	}
+}
