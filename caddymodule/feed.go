@@ -1,9 +1,6 @@
 package caddymodule
 
 import (
-	"encoding/xml"
-	"strings"
-
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
@@ -18,9 +15,7 @@ type feed struct {
 }
 
 func newFeed(n *node) *feed {
-	var name strings.Builder
-	_ = xml.EscapeText(&name, []byte(n.id.Name)) // a Builder takes everything
-	return &feed{node: n, before: "<items node='" + name.String() + "'>", after: "</items>"}
+	return &feed{node: n, before: startTag("items", "node", n.id.Name), after: "</items>"}
 }
 
 // start returns where a stream begins that comes with a last event ID, or
@@ -34,12 +29,6 @@ func (n *node) start(lastEventID string, replay int) eventstream.Start {
 		replay = 0 // what the log has are events that are over
 	}
 	return n.events.Replay(replay)
-}
-
-// isBehind reports whether who comes with the last event ID may know of events
-// that have not reached us.
-func (n *node) isBehind(lastEventID string) bool {
-	return lastEventID != "" && n.events.Resume(lastEventID).Behind
 }
 
 // resume returns where a stream goes on, and sees to it that the reason of a gap

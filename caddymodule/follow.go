@@ -7,22 +7,23 @@ import (
 
 // This file is how a stream finds where it starts and goes on from there.
 
-// catchUp waits until the logs have what the client has had of other instances.
-func (s *stream) catchUp() error {
+// catchUp waits until the logs have what the client has had of other instances,
+// if it has had more than they know. It reports whether that was so.
+func (s *stream) catchUp(starts []eventstream.Start) (waited bool, err error) {
 	var behind []<-chan struct{}
-	for _, f := range s.feeds {
-		if f.node.isBehind(s.lastEventID) {
+	for i, f := range s.feeds {
+		if starts[i].Behind {
 			behind = append(behind, f.node.catchUp())
 		}
 	}
 	for _, caught := range behind {
 		for !isClosed(caught) {
 			if err := s.wait([]<-chan struct{}{caught}); err != nil {
-				return err
+				return true, err
 			}
 		}
 	}
-	return nil
+	return len(behind) > 0, nil
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -34,13 +35,23 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// start finds the places in the logs where the stream starts. What is there may
-// be shown if it still may be afterwards; if that is not certain any more, the
-// stream waits as it did before it began.
+// start finds the places in the logs where the stream starts.
 func (s *stream) start() ([]eventstream.Start, error) {
-	if err := s.catchUp(); err != nil {
+	starts, err := s.find()
+	if err != nil {
 		return nil, err
 	}
+	waited, err := s.catchUp(starts)
+	if waited && err == nil {
+		starts, err = s.find()
+	}
+	return starts, err
+}
+
+// find finds the places as the logs are now. What is there may be shown if it
+// still may be afterwards; if that is not certain any more, the stream waits as
+// it did before it began.
+func (s *stream) find() ([]eventstream.Start, error) {
 	starts := make([]eventstream.Start, len(s.feeds))
 	for {
 		granted := true

@@ -50,7 +50,7 @@ func (n *node) settle(got xmppclient.Retained) {
 // missAll notes that nobody can say what was missed.
 func (n *node) missAll() {
 	if n.filled && !n.settled {
-		n.events.Miss(eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, notRetained)})
+		n.events.Miss(n.gap(notRetained))
 	}
 }
 
@@ -111,7 +111,7 @@ func (n *node) reconcile(got xmppclient.Retained) {
 		n.retract(id)
 	}
 	for _, i := range d.New {
-		n.fetched(got.Items[i])
+		n.publish(got.Items[i])
 	}
 }
 
@@ -152,29 +152,22 @@ func (n *node) touchedSince(t time.Time) (items map[string]bool, purged bool) {
 	return items, purged
 }
 
-// fetched appends an item that was not heard of as an event.
-func (n *node) fetched(item xmppclient.Item) {
-	it := itemOf(item)
-	it.Fetched = true
-	n.publish(it, item)
-}
-
 func itemOf(item xmppclient.Item) eventstream.Item {
 	return eventstream.Item{ID: item.ID, Fingerprint: item.Fingerprint}
 }
 
 // publish appends that an item was published, as Prosody's
 // mod_pubsub_eventsource writes it, or that it cannot be shown.
-func (n *node) publish(it eventstream.Item, item xmppclient.Item) {
+func (n *node) publish(item xmppclient.Item) {
 	if item.Err == nil {
-		n.events.Publish(it, eventstream.Event{Data: itemXML(item)})
+		n.events.Publish(itemOf(item), eventstream.Event{Data: itemXML(item)})
 		return
 	}
 	reason := malformed
 	if errors.Is(item.Err, xmppclient.ErrTooLarge) {
 		reason = tooLarge
 	}
-	n.events.Publish(it, eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, reason)})
+	n.events.Publish(itemOf(item), n.gap(reason))
 }
 
 func (n *node) retract(itemID string) {

@@ -76,7 +76,7 @@ func (n *node) apply(ev xmppclient.Event) {
 		if ev.Item.Err != nil {
 			n.account.log().Warn("an item is not delivered", zap.Stringer("node", n.id), zap.Error(ev.Item.Err))
 		}
-		n.publish(itemOf(ev.Item), ev.Item)
+		n.publish(ev.Item)
 	}
 }
 
@@ -100,7 +100,12 @@ func (n *node) appendSubscription(state string) {
 
 // appendGap appends that events may have been missed, and why.
 func (n *node) appendGap(reason string) {
-	n.events.Append(eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, reason)})
+	n.events.Append(n.gap(reason))
+}
+
+// gap returns the event that others may have been missed, or this one was.
+func (n *node) gap(reason string) eventstream.Event {
+	return eventstream.Event{Name: "gap", Data: gapJSON(n.id.Name, reason)}
 }
 
 func gapJSON(node, reason string) string {
@@ -125,11 +130,15 @@ func itemXML(item xmppclient.Item) string {
 	if item.Publisher != "" {
 		attrs = append(attrs, "publisher", item.Publisher)
 	}
-	empty := element("item", attrs...)
 	if item.Payload == "" {
-		return empty
+		return element("item", attrs...)
 	}
-	return strings.TrimSuffix(empty, "/>") + ">" + item.Payload + "</item>"
+	return startTag("item", attrs...) + item.Payload + "</item>"
+}
+
+// startTag returns the start tag of an element with attributes, as element does.
+func startTag(name string, attrs ...string) string {
+	return strings.TrimSuffix(element(name, attrs...), "/>") + ">"
 }
 
 // element returns an empty element with attributes, given by name and value.

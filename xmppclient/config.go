@@ -62,8 +62,8 @@ type Config struct {
 
 	// OnSubscription is called with the outcome of each attempt to subscribe,
 	// the first as well as each renewal, unless the node was given up or asked
-	// for again meanwhile. A nil error means that the
-	// subscription stands, and that OnItems was called. After an error that is [Temporary], or, if the
+	// for again meanwhile. A nil error means that the subscription stands, and
+	// that OnItems was called. After an error that is [Temporary], or, if the
 	// subscription stood before, [Unreachable], the Client goes on trying;
 	// after any other it has forgotten the node. It may make
 	// requests, but as long as it has not returned fewer subscriptions are

@@ -4,7 +4,6 @@ package eventstream
 type Item struct {
 	ID          string
 	Fingerprint uint64 // of its content; 0 if that is not known
-	Fetched     bool   // it was there before the log knew of it
 }
 
 // is reports whether two versions of an item are one, as far as is known.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -81,7 +82,7 @@ func (c *client) read(breaks bool) {
 func (c *client) take(entries []*Entry, breaks bool) {
 	if breaks {
 		n := c.r.IntN(len(entries) + 1)
-		inOrder := !c.service.byCreation || !slices.ContainsFunc(entries, func(e *Entry) bool { return e.item.Fetched })
+		inOrder := !c.service.byCreation || !slices.ContainsFunc(entries, func(e *Entry) bool { return strings.Contains(string(e.frame), fetched) })
 		if !inOrder || c.service.comesAgain {
 			n = 0 // who has only some of these is not in any state that another log knows
 		}

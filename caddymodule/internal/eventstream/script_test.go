@@ -45,9 +45,7 @@ func hear(l *Log, script string) *Log {
 		case '!':
 			l.Append(Event{Name: "other", Data: word})
 		case '~':
-			item := version(word[1:])
-			item.Fetched = true
-			l.Publish(item, Event{Data: word[1:]})
+			l.Publish(version(word[1:]), Event{Data: word[1:]})
 		default:
 			l.Publish(version(word), Event{Data: word})
 		}

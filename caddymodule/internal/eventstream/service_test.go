@@ -158,7 +158,9 @@ func (l *Log) apply(c change) {
 	}
 }
 
+// fetched is the data of items that were not heard as events.
+const fetched = "fetched"
+
 func (l *Log) fetched(item Item) {
-	item.Fetched = true
-	l.apply(change{"publish", item})
+	l.Publish(item, Event{Data: fetched})
 }
