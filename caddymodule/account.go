@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/delivery"
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
@@ -23,6 +24,7 @@ var accounts = caddy.NewUsagePool()
 type account struct {
 	name   []zap.Field // for the log
 	client *xmppclient.Client
+	engine *delivery.Engine
 
 	living  context.Context // until Destruct
 	die     context.CancelFunc
@@ -39,13 +41,12 @@ type account struct {
 }
 
 // loadAccount takes a hold on the account, which is made if there is none.
-func loadAccount(cfg accountConfig) (any, error) {
-	for {
-		value, _, err := accounts.LoadOrNew(cfg.key, func() (caddy.Destructor, error) { return newAccount(cfg.client) })
-		if !errors.Is(err, errConfigGone) { // a stream of a config that is gone looked at the same time
-			return value, err
-		}
+func loadAccount(cfg accountConfig) (*account, error) {
+	value, _, err := accounts.LoadOrNew(cfg.key, func() (caddy.Destructor, error) { return newAccount(cfg.client) })
+	if err != nil {
+		return nil, err
 	}
+	return value.(*account), nil
 }
 
 // newAccount returns an account that is yet to be started.
@@ -66,6 +67,9 @@ func newAccount(cfg xmppclient.Config) (*account, error) {
 		return nil, err
 	}
 	a.client = client
+	if a.engine, err = loadEngine(); err != nil {
+		return nil, err
+	}
 	a.living, a.die = context.WithCancel(context.Background())
 	a.start = sync.OnceFunc(func() { a.running.Go(func() { client.Run(a.living) }) })
 	return a, nil
@@ -101,11 +105,12 @@ func (a *account) Destruct() error {
 	a.die()
 	a.running.Wait()
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	for _, n := range a.nodes {
 		n.stopLingering()
 	}
-	return nil
+	a.mu.Unlock()
+	_, err := engines.Delete("")
+	return err
 }
 
 // onLink notes that the link changed.

@@ -2,9 +2,11 @@ package caddymodule
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 const appName = "pubsub_eventsource"
@@ -19,9 +21,11 @@ func init() {
 // streams learn that the config's time is over before the HTTP server begins to
 // wait for them.
 type app struct {
-	ending   context.Context // ends when the config is about to be stopped
-	end      context.CancelFunc
-	accounts []*account // to be started; the config is provisioned by one goroutine
+	ended atomic.Bool // the config is about to be stopped, or gone
+
+	// The config is provisioned by one goroutine.
+	accounts []*account                 // to be started
+	servers  map[*caddyhttp.Server]bool // whose connections are known
 }
 
 // CaddyModule returns the Caddy module information.
@@ -31,7 +35,7 @@ func (*app) CaddyModule() caddy.ModuleInfo {
 
 // Provision makes sure to hear of the end.
 func (a *app) Provision(ctx caddy.Context) error {
-	a.ending, a.end = context.WithCancel(context.Background())
+	a.servers = make(map[*caddyhttp.Server]bool)
 	events, err := ctx.App("events")
 	if err != nil {
 		return err
@@ -41,16 +45,18 @@ func (a *app) Provision(ctx caddy.Context) error {
 
 // Handle is called before any app of the config is stopped, be it because the
 // process exits or because there is another config.
+// If the process exits, it waits until the streams have been told.
 func (a *app) Handle(context.Context, caddy.Event) error {
-	a.end()
+	a.ended.Store(true)
+	if caddy.Exiting() {
+		endStreams()
+	}
 	return nil
 }
 
 // Cleanup is called when the config is gone, even if it never ran.
 func (a *app) Cleanup() error {
-	if a.end != nil {
-		a.end()
-	}
+	a.ended.Store(true)
 	return nil
 }
 

@@ -124,8 +124,9 @@ type Handler struct {
 
 	log     *zap.Logger
 	app     *app
-	key     accountKey // of the account, if it is not zero
-	account *account
+	key     accountKey // of the account
+	account *account   // nil until Provision has taken it
+	hold    hold
 	domain  string
 	prefix  string
 	allowed []pattern
@@ -200,18 +201,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.app = loaded.(*app)
+	h.app.rememberConns(ctx)
 	cfg, err := h.accountConfig()
 	if err != nil {
 		return err
 	}
 	h.domain = cfg.client.Account.Domainpart()
 	h.key = cfg.key
-	value, err := loadAccount(cfg)
-	if err != nil {
-		h.key = accountKey{} // nothing to give back
+	if h.account, err = loadAccount(cfg); err != nil {
 		return err
 	}
-	h.account = value.(*account)
+	h.hold.count.Store(1)
 	h.account.raiseLimits(h.Limits.Event, eventstream.Bounds{Events: h.History.Events, Bytes: h.History.Bytes})
 	h.app.add(h.account)
 	return nil
@@ -220,11 +220,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // Cleanup lets go of the account. Streams that are open have a hold on it of
 // their own, and end soon.
 func (h *Handler) Cleanup() error {
-	if h.key == (accountKey{}) {
-		return nil
+	if h.account != nil && h.hold.drop() {
+		_, err := accounts.Delete(h.key)
+		return err
 	}
-	_, err := accounts.Delete(h.key)
-	return err
+	return nil
 }
 
 // Interface guards

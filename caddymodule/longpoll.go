@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/delivery"
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 )
 
@@ -15,8 +16,8 @@ const pollFor = 25 * time.Second
 // longPoll answers the request with what comes next, as a response of known
 // length that ends: clients that cannot read a stream ask for it, one poll
 // after the other. It returns an error only if nothing was written.
-func (s *stream) longPoll() error {
-	defer s.waitAtMost(pollFor)()
+func (s *response) longPoll() error {
+	s.patience = s.opened.Add(pollFor)
 	body, err := s.poll()
 	switch {
 	case err == nil, errors.Is(err, errHeld):
@@ -29,52 +30,58 @@ func (s *stream) longPoll() error {
 	}
 	s.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	s.head()
-	_, _ = s.w.Write(body) // the client may be gone
+	_ = s.write(body) // the client may be gone
 	return nil
 }
 
 // poll waits for an event and returns all that have come by then.
-func (s *stream) poll() ([]byte, error) {
+func (s *response) poll() (body []byte, err error) {
 	if err := s.admit(false); err != nil && !errors.Is(err, errHeld) {
 		return nil, err
 	}
 	if err := s.admit(true); err != nil {
 		return nil, err
 	}
-	first, missed, err := s.begin()
+	starts, err := s.begin()
 	if err != nil {
 		return nil, err
 	}
 	keepsID := strings.Contains(s.r.Header.Get("Accept"), "text/event-stream")
-	if keepsID && s.lastEventID == "" {
-		return join(first, missed), nil // from here the client can go on
+	add := func(p []byte) error {
+		body = append(body, p...)
+		return nil
 	}
-	body := join(missed)
-	for len(body) == 0 {
-		got, err := s.readNew()
-		body = join(got.frames)
+	// Who is told the place can go on from there.
+	if err := s.tell(starts, keepsID && s.lastEventID == "", add); err != nil || len(body) > 0 {
+		return body, err
+	}
+	if body, err = s.awaitNews(); err != nil && keepsID && len(body) == 0 {
+		// A block that is nothing but an ID moves the client's.
+		body = []byte("id: " + s.id() + "\n\n")
+	}
+	return body, err
+}
+
+// awaitNews waits for events and returns those that come first.
+func (s *response) awaitNews() ([]byte, error) {
+	var j eventstream.Joiner
+	for {
+		chunk, _, end := s.Next(&j)
 		switch {
-		case err != nil:
-			return nil, err
-		case len(body) > 0:
-			return body, nil
-		case got.over:
-			return nil, s.whyOver()
+		case !chunk.IsEmpty() && chunk.Body()[0] != ':': // not a comment alone
+			return chunk.Body(), nil
+		case end != nil:
+			return nil, s.whyOver(end)
 		}
-		if err := s.wait(got.changed); err != nil {
-			if keepsID {
-				// A block that is nothing but an ID moves the client's.
-				body = []byte("id: " + s.id() + "\n\n")
-			}
-			return body, err
+		if err := s.wait(nil); err != nil {
+			return nil, err
 		}
 	}
-	return body, nil
 }
 
 // id returns the last event ID of where the stream is.
-func (s *stream) id() string {
-	f := s.feeds[0]
+func (s *response) id() string {
+	f := &s.feeds[0]
 	id := f.node.events.ID(f.at)
 	if s.joint != nil {
 		id = s.joint.ID(id)
@@ -82,21 +89,15 @@ func (s *stream) id() string {
 	return id
 }
 
-// whyOver returns why one of the nodes cannot be shown any more.
-func (s *stream) whyOver() error {
+// whyOver returns why there will be no more events, if it is that one of the
+// nodes cannot be shown any more.
+func (s *response) whyOver(end error) error {
+	if !errors.Is(end, delivery.End) {
+		return end
+	}
 	if _, err := s.admitOnce(false); err != nil {
 		return err
 	}
 	s.refused = s.feeds[0].node
 	return errNotOpen
-}
-
-// join returns what the frames are when they are written.
-func join(lists ...[]eventstream.Frame) (body []byte) {
-	for _, frames := range lists {
-		for _, frame := range frames {
-			body = append(body, frame...)
-		}
-	}
-	return body
 }

@@ -59,8 +59,7 @@ func realNames(t *testing.T, s *servertest.Server, admin *servertest.Client) {
 				t.Errorf("%s%s: %s", prefix, path, head)
 				continue
 			}
-			wantChunk(t, in, "^:\nretry: 3000\n$")
-			wantChunk(t, in, "^event: subscription\n")
+			wantChunk(t, in, "^:\nretry: 3000\nevent: subscription\n")
 			id := fmt.Sprint("n", number, len(prefix))
 			must(t, admin.Publish(name, id, entry))
 			wantChunk(t, in, "\ndata: <item xmlns='http://jabber.org/protocol/pubsub' id='"+id+"'>")

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/delivery"
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
@@ -17,6 +18,12 @@ type node struct {
 	account *account
 	id      xmppclient.Node
 	events  *eventstream.Log
+	// audience has to hear when there is something new to read of events, of
+	// state, or of admission.
+	audience *delivery.Audience
+
+	// What the data of an item is put between in a stream of several nodes.
+	before, after string
 
 	// Owned by the goroutine that reads the XMPP stream:
 	filled       bool               // the log has what the service retained once
@@ -42,7 +49,6 @@ type node struct {
 	catching    catchUp
 	asking      bool      // it is being asked for
 	askedAt     time.Time // when it was asked for last
-	changed     chan struct{}
 
 	followed context.Context // until nobody follows the node any more
 	dismiss  context.CancelFunc
@@ -50,18 +56,18 @@ type node struct {
 
 // newNode returns a node that is not followed yet. a.mu must be held.
 func newNode(a *account, id xmppclient.Node) *node {
-	n := &node{account: a, id: id, deleted: a.deleted[id], changed: make(chan struct{})}
-	n.events = eventstream.NewLog(id.Service+"\x00"+id.Name, a.history)
+	n := &node{account: a, id: id, deleted: a.deleted[id], audience: a.engine.NewAudience()}
+	n.before, n.after = startTag("items", "node", id.Name), "</items>"
+	n.events = eventstream.NewLog(id.Service+"\x00"+id.Name, a.history, n.audience.Notify)
 	n.followed, n.dismiss = context.WithCancel(a.living)
 	return n
 }
 
 // A nodeState is what a stream that is fed has to know about its node.
 type nodeState struct {
-	link    xmppclient.Link
-	access  access
-	ended   bool
-	changed <-chan struct{} // closed when any of it, or what admission says, may have changed
+	link   xmppclient.Link
+	access access
+	ended  bool
 }
 
 // access is whether a stream may show the node's events.
@@ -78,13 +84,13 @@ const (
 func (n *node) state(openOnly bool) nodeState {
 	n.account.mu.Lock()
 	defer n.account.mu.Unlock()
-	state := nodeState{link: n.account.link, ended: n.ended != nil, changed: n.changed}
+	state := nodeState{link: n.account.link, ended: n.ended != nil}
 	switch {
 	case !openOnly:
 	case n.accessAt.IsZero():
 		state.access = unconfirmed
 		if n.standing {
-			_ = n.confirm() // whatever comes of it, changed is closed then
+			_ = n.confirm() // whatever comes of it, the audience hears
 		}
 	case n.access != "open":
 		state.access = denied
@@ -92,11 +98,8 @@ func (n *node) state(openOnly bool) nodeState {
 	return state
 }
 
-// tell wakes those who wait for the state to change. account.mu must be held.
-func (n *node) tell() {
-	close(n.changed)
-	n.changed = make(chan struct{})
-}
+// tell has all streams look at the state. account.mu must be held.
+func (n *node) tell() { n.audience.Notify() }
 
 // stopLingering takes back what leave planned. account.mu must be held.
 func (n *node) stopLingering() {
@@ -111,14 +114,12 @@ var (
 	errNotOpen = errors.New("the access model of the node is not open")
 )
 
-// admission says whether a stream may begin, and returns a channel that is
-// closed when that may have changed. It sees to it that whatever is missing has
-// been asked for, which is errPending.
-func (n *node) admission(openOnly bool) (changed <-chan struct{}, err error) {
+// admission says whether a stream may begin. It sees to it that whatever is
+// missing has been asked for, which is errPending.
+func (n *node) admission(openOnly bool) error {
 	n.account.mu.Lock()
 	defer n.account.mu.Unlock()
-	err = n.admit(openOnly)
-	return n.changed, err
+	return n.admit(openOnly)
 }
 
 // admit does the work of admission. account.mu must be held.

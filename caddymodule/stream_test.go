@@ -69,8 +69,7 @@ X-Accel-Buffering: no`
 	if got := site.head(in); got != want {
 		t.Errorf("head:\n%s\nwant:\n%s", got, want)
 	}
-	wantChunk(t, in, "^:\nretry: 3000\n$")
-	wantChunk(t, in, "^event: subscription\nid: ,[^\n ]+\ndata: <subscription node='news' subscription='subscribed'/>\n\n$")
+	wantChunk(t, in, "^:\nretry: 3000\nevent: subscription\nid: ,[^\n ]+\ndata: <subscription node='news' subscription='subscribed'/>\n\n$")
 	f.Publish("news", "a b", "<x xmlns='urn:x'>1\n\n2</x>")
 	wantChunk(t, in, "^id: a%20b,[^\n ]+\ndata: <item xmlns='http://jabber.org/protocol/pubsub' id='a b'><x xmlns='urn:x'>1\ndata: \ndata: 2</x></item>\n\n$")
 	f.Retract("news", "a b")

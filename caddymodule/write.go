@@ -1,47 +1,102 @@
 package caddymodule
 
 import (
-	"context"
+	"sync"
 	"time"
 
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/delivery"
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
 )
 
-const (
-	// writeFor is how long a client may take to read what is written.
-	writeFor = 20 * time.Second
-	// maxWrite is how much is written at a time.
-	maxWrite = 64 << 10
-)
+// This file is how a response is written by its own goroutine.
 
-// write writes frames and sees that they leave. Each maxWrite bytes have time
-// of their own, so that a client need not be fast but only go on reading.
-func (s *stream) write(frames ...eventstream.Frame) error {
-	// Where there are no deadlines, the server's own bounds hold.
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
-	left := maxWrite // bytes that may be written in that time
-	for _, p := range frames {
-		for len(p) > 0 {
-			if left == 0 {
-				if s.over.Err() != nil {
-					return context.Cause(s.over)
-				}
-				_ = s.rc.SetWriteDeadline(time.Now().Add(writeFor))
-				left = maxWrite
-			}
-			n := min(len(p), left)
-			if _, err := s.w.Write(p[:n]); err != nil {
-				return err
-			}
-			p, left = p[n:], left-n
+// maxWrite is how much is written at a time. A client need not be fast but only
+// go on reading.
+const maxWrite = 64 << 10
+
+// joiners are for who joins events and has written them before the next.
+var joiners = sync.Pool{New: func() any { return &eventstream.Joiner{Own: true} }}
+
+// writeNext writes what there is, and reports whether there may be more.
+func (s *response) writeNext() (more bool, err error) {
+	j := joiners.Get().(*eventstream.Joiner)
+	defer joiners.Put(j)
+	chunk, more, end := s.Next(j)
+	if err := s.write(chunk.Body()); err != nil {
+		return false, err
+	}
+	if end == nil {
+		return more, nil
+	}
+	if err := s.flush(); err != nil {
+		return false, err
+	}
+	return false, end
+}
+
+// write writes p, which is flushed when there is nothing more to write.
+func (s *response) write(p []byte) error {
+	for len(p) > 0 {
+		n := min(len(p), maxWrite)
+		err := s.member.Writes(func() error {
+			n, err := s.w.Write(p[:n])
+			s.bytes += int64(n)
+			return err
+		})
+		if err != nil {
+			return err
 		}
+		p, s.buffered = p[n:], true
 	}
-	err := s.rc.Flush()
-	if err == nil && s.beat != nil {
-		s.beat.Reset(time.Duration(s.handler.Heartbeat))
+	return nil
+}
+
+// flush sees that what was written leaves.
+func (s *response) flush() error {
+	if !s.buffered {
+		return nil
 	}
-	// An HTTP/2 stream is reset at its deadline even if nothing is written.
-	// Writers without deadlines have nothing to take back.
-	_ = s.rc.SetWriteDeadline(time.Time{})
-	return err
+	s.wrote, s.buffered = time.Now(), false
+	return s.member.Writes(s.rc.Flush)
+}
+
+// wait waits until there may be something new, or the channel is closed, which
+// may be nil; and keeps the client from giving up. An error is why the stream
+// has to end, or why there is no sense in waiting any longer.
+func (s *response) wait(also <-chan struct{}) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.member.WakeAt(s.due())
+	select {
+	case <-s.member.Woken():
+	case <-also:
+	case <-s.r.Context().Done():
+		return delivery.ErrGone
+	}
+	if err := s.member.Over(); err != nil {
+		return err
+	}
+	now := time.Now()
+	if !s.patience.IsZero() && !now.Before(s.patience) {
+		return errHeld
+	}
+	if s.began && !now.Before(s.beat()) {
+		return s.write([]byte(eventstream.Heartbeat))
+	}
+	return nil
+}
+
+// beat returns when a heartbeat has to be sent.
+func (s *response) beat() time.Time {
+	every := time.Duration(s.handler.Heartbeat)
+	return s.wrote.Add(every - delivery.Slack(every))
+}
+
+// due returns when wait has to do something even if nothing is new.
+func (s *response) due() time.Time {
+	if s.began {
+		return s.beat()
+	}
+	return s.patience
 }

@@ -14,7 +14,7 @@ func BenchmarkAppend(b *testing.B) {
 		items int
 	}{{"overwritten", 20}, {"new", 1 << 20}} {
 		b.Run(bb.name, func(b *testing.B) {
-			l := hear(NewLog("source", Bounds{1024, 8 << 20}), series("a", 1, 1024))
+			l := hear(NewLog("source", Bounds{1024, 8 << 20}, func() {}), series("a", 1, 1024))
 			ids := make([]string, bb.items)
 			for i := range ids {
 				ids[i] = fmt.Sprint("item", i)
@@ -33,7 +33,7 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkResume has a client come back to a log with 1024 events and items, as
 // it does after the process was restarted.
 func BenchmarkResume(b *testing.B) {
-	l := NewLog("source", Bounds{1024, 8 << 20})
+	l := NewLog("source", Bounds{1024, 8 << 20}, func() {})
 	hear(l, series("~a", 1, 1024))
 	other := hear(newLog(), series("a", 1, 1020))
 	for _, bb := range []struct{ name, id string }{

@@ -175,7 +175,7 @@ func TestCompareTrimmed(t *testing.T) {
 		{name: "the last was retracted", retained: series("a", 1, 7), retracted: "a8"},
 		{name: "the last was retracted, and not all is told", retained: "a5 a6 a7", incomplete: true, retracted: "a8"},
 	} {
-		tt.run(t, hear(NewLog("source", Bounds{3, 1 << 20}), series("a", 1, 8)))
+		tt.run(t, hear(NewLog("source", Bounds{3, 1 << 20}, func() {}), series("a", 1, 8)))
 	}
 }
 

@@ -10,12 +10,13 @@ import (
 // events, in order, be it that it reads on or that it comes back.
 func TestLogConcurrently(t *testing.T) {
 	const writers, each, readers = 4, 200, 6 // together less than the log retains
-	l := newLog()
+	grown := newSignal()
+	l := NewLog("source", wide, grown.send)
 	other := newLog()
 	start := l.ID(0)
 	var reading, writing sync.WaitGroup
 	for r := range readers {
-		reading.Go(func() { wantAll(t, readAll(t, l, start, r%2 == 0), writers, each) })
+		reading.Go(func() { wantAll(t, readAll(t, l, grown, start, r%2 == 0), writers, each) })
 	}
 	for w := range writers {
 		writing.Go(func() {
@@ -46,10 +47,11 @@ func TestLogConcurrently(t *testing.T) {
 
 // readAll reads the log to its end, and comes back after each read if it is
 // told so.
-func readAll(t *testing.T, l *Log, id string, comesBack bool) (seen []dispatched) {
+func readAll(t *testing.T, l *Log, grown *signal, id string, comesBack bool) (seen []dispatched) {
 	at := Position(0)
 	for {
-		entries, next, more, err := l.Read(at)
+		more := grown.next()
+		entries, next, over, err := l.Read(nil, at, 1<<20)
 		if err != nil {
 			t.Error(err)
 			return nil
@@ -64,7 +66,7 @@ func readAll(t *testing.T, l *Log, id string, comesBack bool) (seen []dispatched
 		events, _ := parse(join(entries))
 		seen = append(seen, events...)
 		at, id = next, l.ID(next)
-		if more == nil {
+		if over {
 			return seen
 		}
 		if len(entries) == 0 {
@@ -84,4 +86,26 @@ func wantAll(t *testing.T, seen []dispatched, writers, each int) {
 		}
 		next[ev.name]++
 	}
+}
+
+// A signal wakes all who wait for it.
+type signal struct {
+	mu sync.Mutex
+	c  chan struct{} // guarded by mu
+}
+
+func newSignal() *signal { return &signal{c: make(chan struct{})} }
+
+// next returns a channel that is closed when send is called next.
+func (s *signal) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.c
+}
+
+func (s *signal) send() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.c)
+	s.c = make(chan struct{})
 }

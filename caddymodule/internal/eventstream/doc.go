@@ -9,8 +9,8 @@
 //	start := log.Resume(lastEventID) // or log.Replay(n)
 //	… // write start.Entries
 //	for at := start.Next; ; {
-//		entries, next, more, err := log.Read(at)
-//		… // write the entries, then wait for more
+//		chunk, next, more, over, err := joiner.Read(log, at)
+//		… // write the chunk; wait until the log has grown if there is no more
 //		at = next
 //	}
 //

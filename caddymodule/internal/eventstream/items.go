@@ -36,7 +36,7 @@ func (t *items) remove(id string) {
 		return
 	}
 	delete(t.byID, id)
-	t.size -= int64(len(e.frame))
+	t.size -= int64(e.size())
 	if len(t.order) > 2*len(t.byID)+16 {
 		t.order = t.list()
 	}

@@ -17,7 +17,7 @@ func TestItemsAreKeptApartFromEvents(t *testing.T) {
 		{"one item overwritten again and again", series("x=", 1, 10), "old older=1 x=10"},
 		{"items that come and go", strings.Repeat("x -x ", 10), "old older=1"},
 	} {
-		l := hear(NewLog("source", Bounds{5, 1 << 20}), "older old older=1 "+tt.noise)
+		l := hear(NewLog("source", Bounds{5, 1 << 20}, func() {}), "older old older=1 "+tt.noise)
 		wantStart(t, tt.name, l, l.Replay(-1), tt.want, "")
 		if n := len(wantEntries(t, l, l.Replay(0).Next-5)); n != 5 {
 			t.Errorf("%s: %d events, want the newest 5", tt.name, n)
@@ -26,7 +26,7 @@ func TestItemsAreKeptApartFromEvents(t *testing.T) {
 }
 
 func TestItemsAreBounded(t *testing.T) {
-	l := hear(NewLog("source", Bounds{5, 1 << 20}), series("a", 1, 9)+" a1=1")
+	l := hear(NewLog("source", Bounds{5, 1 << 20}, func() {}), series("a", 1, 9)+" a1=1")
 	wantWords(t, "by number", l.Replay(-1).Entries, "a6 a7 a8 a9 a1=1")
 	hear(l, "-a7 b c")
 	wantWords(t, "after one is retracted", l.Replay(-1).Entries, "a8 a9 a1=1 b c")
@@ -34,7 +34,7 @@ func TestItemsAreBounded(t *testing.T) {
 	wantWords(t, "after a purge", l.Replay(-1).Entries, "a")
 
 	big := strings.Repeat("x", 500)
-	l = hear(NewLog("source", Bounds{100, 1300}), "a "+big)
+	l = hear(NewLog("source", Bounds{100, 1300}, func() {}), "a "+big)
 	wantWords(t, "by bytes, below", l.Replay(-1).Entries, "a "+big)
 	hear(l, series("b", 1, 6))
 	wantWords(t, "by bytes, above", l.Replay(-1).Entries, series("b", 1, 6))

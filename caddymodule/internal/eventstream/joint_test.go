@@ -6,7 +6,7 @@ import (
 )
 
 func TestJointWritesEntries(t *testing.T) {
-	one, two := NewLog("one", wide), NewLog("two", wide)
+	one, two := NewLog("one", wide, func() {}), NewLog("two", wide, func() {})
 	j := NewJoint(endID(one), endID(two))
 	at := func() string { return cutPlaces(endID(one)) + "," + cutPlaces(endID(two)) }
 	for _, tt := range []struct {
@@ -45,7 +45,7 @@ func TestJointWritesEntries(t *testing.T) {
 // TestJointIDHoldsAllPlaces: from each ID of a stream of several sources, all of
 // them go on where the stream was.
 func TestJointIDHoldsAllPlaces(t *testing.T) {
-	logs := []*Log{hear(NewLog("one", wide), "a"), NewLog("two", wide), hear(NewLog("three", wide), "x y")}
+	logs := []*Log{hear(NewLog("one", wide, func() {}), "a"), NewLog("two", wide, func() {}), hear(NewLog("three", wide, func() {}), "x y")}
 	at := []Position{1, 0, 0} // where the stream starts
 	j := NewJoint(logs[0].ID(1), logs[1].ID(0), logs[2].ID(0))
 	wantPlaces := func(id string) {
@@ -80,10 +80,10 @@ func TestJointIDHoldsAllPlaces(t *testing.T) {
 func TestJointLeavesEntriesAlone(t *testing.T) {
 	l := hear(newLog(), "a")
 	e := wantEntries(t, l, 0)[0]
-	before := string(e.Frame())
+	before := string(e.Body())
 	j := NewJoint(l.ID(0))
 	j.AppendEntry(make([]byte, 0, 1<<10), 0, e, "<<<", ">>>")
-	if got := string(e.Frame()); got != before {
+	if got := string(e.Body()); got != before {
 		t.Errorf("the entry is %q, want %q", got, before)
 	}
 }
@@ -98,7 +98,7 @@ func FuzzJoint(f *testing.F) {
 		l := newLog()
 		l.Publish(version("a"), Event{Data: data})
 		e := wantEntries(t, l, 0)[0]
-		alone, _ := parse(string(e.Frame()))
+		alone, _ := parse(string(e.Body()))
 		got, _ := parse(string(NewJoint(l.ID(0)).AppendEntry(nil, 0, e, "<", ">")))
 		if len(got) != 1 || got[0] != (dispatched{alone[0].name, alone[0].id, "<" + alone[0].data + ">"}) {
 			t.Errorf("got %q, want %q in brackets", got, alone)

@@ -8,7 +8,7 @@ type list struct {
 
 func (l *list) add(e *Entry) {
 	l.all = append(l.all, e)
-	l.size += int64(len(e.frame))
+	l.size += int64(e.size())
 }
 
 // over reports whether the oldest has to go.
@@ -21,6 +21,6 @@ func (l *list) drop() *Entry {
 	e := l.all[0]
 	l.all[0] = nil // the array outlives the slice
 	l.all = l.all[1:]
-	l.size -= int64(len(e.frame))
+	l.size -= int64(e.size())
 	return e
 }

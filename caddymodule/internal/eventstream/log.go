@@ -3,7 +3,6 @@ package eventstream
 import (
 	"crypto/rand"
 	"errors"
-	"slices"
 	"sync"
 )
 
@@ -24,6 +23,7 @@ type Bounds struct {
 type Log struct {
 	source string // stands for the source in IDs
 	tag    string // tells this log's IDs from those of others
+	grown  func() // tells that there is more to read
 
 	mu       sync.Mutex // guards the following fields
 	bounds   Bounds
@@ -33,16 +33,17 @@ type Log struct {
 	base     string // the ID of the place before it
 	capacity int    // how many items the source retains; 0 if that is not known
 	closed   bool
-	grown    chan struct{} // closed when an entry is appended, or the log is closed
 }
 
 // A Position is a place in a log, between two events.
 type Position uint64
 
 // NewLog returns an empty log. IDs of it mean something to all logs, in whatever
-// process, with the same source.
-func NewLog(source string, bounds Bounds) *Log {
-	l := &Log{source: sourceHash(source), tag: rand.Text()[:tagLength], bounds: bounds, grown: make(chan struct{})}
+// process, with the same source. It calls grown whenever an event was appended,
+// and when it is closed: from within the method that does so, so grown must not
+// wait nor call the log.
+func NewLog(source string, bounds Bounds, grown func()) *Log {
+	l := &Log{source: sourceHash(source), tag: rand.Text()[:tagLength], bounds: bounds, grown: grown}
 	l.items.byID = make(map[string]*Entry)
 	l.base = l.id(0)
 	return l
@@ -124,12 +125,11 @@ func (l *Log) append(ev Event, published *Item, change func()) {
 	ev.ID = l.id(e.seq + 1)
 	e.encode(ev)
 	if published != nil {
-		l.items.size += int64(len(e.frame))
+		l.items.size += int64(e.size())
 	}
 	l.entries.add(e)
 	l.trim()
-	close(l.grown)
-	l.grown = make(chan struct{})
+	l.grown()
 }
 
 // trim forgets what is over the bounds. l.mu must be held.
@@ -157,7 +157,7 @@ func (l *Log) Close() {
 	defer l.mu.Unlock()
 	if !l.closed {
 		l.closed = true
-		close(l.grown)
+		l.grown()
 	}
 }
 
@@ -181,19 +181,29 @@ func (l *Log) idAt(seq uint64) string {
 // Tag returns what tells the IDs of this log from those of others.
 func (l *Log) Tag() string { return l.tag }
 
-// Read returns the events after a place, the place after them, and a channel
-// that is closed when there are more. The channel is nil if there never will
-// be more. The error is [ErrLagged] or nil.
-func (l *Log) Read(at Position) (entries []*Entry, next Position, more <-chan struct{}, err error) {
+// Read appends to dst the events after a place, up to max bytes of them but one
+// at least, and returns it with the place after them. It reports whether there
+// never will be more. The error is [ErrLagged] or nil.
+func (l *Log) Read(dst []*Entry, at Position, max int) (entries []*Entry, next Position, over bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if uint64(at) < l.first {
-		return nil, at, nil, ErrLagged
+		return dst, at, false, ErrLagged
 	}
-	entries = slices.Clone(l.entries.all[uint64(at)-l.first:])
-	next = Position(l.end())
-	if l.closed {
-		return entries, next, nil, nil
+	next = at
+	for _, e := range l.entries.all[uint64(at)-l.first:] {
+		if max -= e.size(); max < 0 && next > at {
+			break
+		}
+		dst = append(dst, e)
+		next++
 	}
-	return entries, next, l.grown, nil
+	return dst, next, l.closed && uint64(next) == l.end(), nil
+}
+
+// hasAfter reports whether there is an event after the place.
+func (l *Log) hasAfter(at Position) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return uint64(at) < l.end()
 }

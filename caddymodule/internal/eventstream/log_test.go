@@ -18,7 +18,7 @@ func TestLogReadsInOrder(t *testing.T) {
 }
 
 func TestLogBounds(t *testing.T) {
-	size := int64(len(wantEntries(t, hear(newLog(), "a1"), 0)[0].Frame()))
+	size := int64(len(wantEntries(t, hear(newLog(), "a1"), 0)[0].Body()))
 	big := strings.Repeat("x", 1000)
 	for _, tt := range []struct {
 		name   string
@@ -33,7 +33,7 @@ func TestLogBounds(t *testing.T) {
 		{"no bounds at all are one event", Bounds{}, "a1 a2", "a2"},
 		{"an event without an item", Bounds{2, 1 << 20}, "a1 !x !y", "!x !y"},
 	} {
-		l := hear(NewLog("source", tt.bounds), tt.script)
+		l := hear(NewLog("source", tt.bounds, func() {}), tt.script)
 		n := len(strings.Fields(tt.want))
 		wantWords(t, tt.name, wantEntries(t, l, end(l)-Position(n)), tt.want)
 		wantLagged(t, l, end(l)-Position(n)-1)
@@ -42,15 +42,15 @@ func TestLogBounds(t *testing.T) {
 
 func TestLogBoundsBytes(t *testing.T) {
 	const bytes = 10_000
-	l := NewLog("source", Bounds{1 << 20, bytes})
+	l := NewLog("source", Bounds{1 << 20, bytes}, func() {})
 	for range 100 {
 		hear(l, "a"+strings.Repeat("x", 500)+" b"+strings.Repeat("y", 90))
 		var entries, items int64
 		for _, e := range l.entries.all {
-			entries += int64(len(e.frame))
+			entries += int64(len(e.Body()))
 		}
 		for _, e := range l.items.list() {
-			items += int64(len(e.frame))
+			items += int64(len(e.Body()))
 		}
 		if entries > bytes || entries != l.entries.size || items != l.items.size {
 			t.Fatalf("%d bytes of events, counted as %d, and %d of items, counted as %d; want no more than %d",
@@ -73,25 +73,51 @@ func TestSetBounds(t *testing.T) {
 
 func wantLagged(t *testing.T, l *Log, at Position) {
 	t.Helper()
-	if _, _, _, err := l.Read(at); !errors.Is(err, ErrLagged) {
+	if _, _, _, err := l.Read(nil, at, 1); !errors.Is(err, ErrLagged) {
 		t.Errorf("reading at %d: %v, want ErrLagged", at, err)
 	}
 }
 
-func TestLogWakes(t *testing.T) {
-	l := newLog()
-	for _, word := range []string{"a", "-a", "*", "!x", "~b"} {
-		_, _, more, _ := l.Read(0)
-		wantOpen(t, more)
-		hear(l, word)
-		wantClosed(t, more)
+// TestLogGrows: who reads the log is told when there is more to read, and what
+// it reads then says whether there may be more.
+func TestLogGrows(t *testing.T) {
+	grown := 0
+	l := NewLog("source", wide, func() { grown++ })
+	for i, word := range []string{"a", "-a", "*", "!x", "~b"} {
+		if hear(l, word); grown != i+1 {
+			t.Errorf("%s: told %d times, want %d", word, grown, i+1)
+		}
 	}
-	_, _, more, _ := l.Read(0)
-	wantOpen(t, more)
+	wantOver(t, l, 5, false)
 	l.Close()
-	wantClosed(t, more)
-	if _, _, more, _ := l.Read(0); more != nil {
-		t.Error("a log that is closed promises more")
+	l.Close()
+	hear(l, "c")
+	if grown != 6 {
+		t.Errorf("told %d times, want 6", grown)
+	}
+	wantOver(t, l, 0, true)
+	wantOver(t, l, 5, true)
+}
+
+func wantOver(t *testing.T, l *Log, at Position, want bool) {
+	t.Helper()
+	if _, _, over, err := l.Read(nil, at, 1<<20); err != nil || over != want {
+		t.Errorf("reading at %d: over is %v, want %v; %v", at, over, want, err)
+	}
+}
+
+// TestLogReadsInParts: so many bytes at a time, but always one event at least.
+func TestLogReadsInParts(t *testing.T) {
+	l := hear(newLog(), "a1 a2 a3 a4 a5")
+	all := wantEntries(t, l, 0)
+	two := all[0].size() + all[1].size()
+	l.Close()
+	for _, tt := range []struct{ max, want int }{{0, 1}, {1, 1}, {two - 1, 1}, {two, 2}, {5 * two, 5}} {
+		before := []*Entry{nil}
+		entries, next, over, err := l.Read(before, 0, tt.max)
+		if err != nil || len(entries) != 1+tt.want || next != Position(tt.want) || over != (tt.want == 5) {
+			t.Errorf("up to %d bytes: %d entries, next %d, over %v, %v; want %d", tt.max, len(entries)-1, next, over, err, tt.want)
+		}
 	}
 }
 
@@ -113,28 +139,10 @@ func TestClosedLogDoesNotChange(t *testing.T) {
 	}
 }
 
-func wantOpen(t *testing.T, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-		t.Error("the channel is closed though nothing came")
-	default:
-	}
-}
-
-func wantClosed(t *testing.T, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	default:
-		t.Error("the channel is open though something came")
-	}
-}
-
 func TestReadSharesFrames(t *testing.T) {
 	l := hear(newLog(), "a")
 	a, b := wantEntries(t, l, 0), wantEntries(t, l, 0)
-	if &a[0].Frame()[0] != &b[0].Frame()[0] || &a[0].Frame()[0] != &l.Replay(-1).Entries[0].Frame()[0] {
+	if &a[0].Body()[0] != &b[0].Body()[0] || &a[0].Body()[0] != &l.Replay(-1).Entries[0].Body()[0] {
 		t.Error("an event is copied for each stream")
 	}
 }

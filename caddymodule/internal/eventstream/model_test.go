@@ -70,7 +70,7 @@ func (c *client) connect(f *follower, breaks bool) {
 
 // read reads what came, as far as the stream does not break off.
 func (c *client) read(breaks bool) {
-	entries, next, _, err := c.at.log.Read(c.pos)
+	entries, next, _, err := c.at.log.Read(nil, c.pos, 1<<30)
 	if err != nil {
 		c.at = nil
 		return
@@ -82,7 +82,7 @@ func (c *client) read(breaks bool) {
 func (c *client) take(entries []*Entry, breaks bool) {
 	if breaks {
 		n := c.r.IntN(len(entries) + 1)
-		inOrder := !c.service.byCreation || !slices.ContainsFunc(entries, func(e *Entry) bool { return strings.Contains(string(e.frame), fetched) })
+		inOrder := !c.service.byCreation || !slices.ContainsFunc(entries, func(e *Entry) bool { return strings.Contains(string(e.Body()), fetched) })
 		if !inOrder || c.service.comesAgain {
 			n = 0 // who has only some of these is not in any state that another log knows
 		}
@@ -209,7 +209,7 @@ func (w *world) run(t *testing.T, name string) {
 
 // follow has a new process follow the node.
 func (w *world) follow() {
-	f := &follower{service: w.service, log: NewLog("source", w.bounds), linked: true}
+	f := &follower{service: w.service, log: NewLog("source", w.bounds, func() {}), linked: true}
 	f.settle()
 	w.followers = append(w.followers, f)
 	w.service.heard = append(w.service.heard, f)

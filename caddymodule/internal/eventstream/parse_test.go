@@ -58,7 +58,7 @@ func parse(stream string) (events []dispatched, retry time.Duration) {
 func join(entries []*Entry) string {
 	var b strings.Builder
 	for _, e := range entries {
-		b.Write(e.Frame())
+		b.Write(e.Body())
 	}
 	return b.String()
 }

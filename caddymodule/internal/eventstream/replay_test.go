@@ -28,7 +28,7 @@ func TestReplay(t *testing.T) {
 				if n != 0 && n != 1 && n != 2 && bounds != wide {
 					continue // the rest is not there any more
 				}
-				l := hear(NewLog("source", bounds), tt.script)
+				l := hear(NewLog("source", bounds, func() {}), tt.script)
 				wantStart(t, fmt.Sprintf("%d of %q", n, tt.script), l, l.Replay(n), strings.ReplaceAll(want, "~", ""), "")
 			}
 		}
@@ -45,7 +45,7 @@ func TestEveryPrefixOfAStartResumes(t *testing.T) {
 		if r.IntN(3) == 0 {
 			bounds = wide
 		}
-		l := hear(NewLog("source", bounds), randomScript(r, r.IntN(40)))
+		l := hear(NewLog("source", bounds, func() {}), randomScript(r, r.IntN(40)))
 		starts := []Start{l.Replay(r.IntN(6)), l.Replay(-1), l.Resume(l.ID(Position(r.IntN(40)))), l.Resume("garbage")}
 		before := end(l)
 		hear(l, randomScript(r, r.IntN(3)))

@@ -51,7 +51,7 @@ func TestResumeWhatTheLogForgot(t *testing.T) {
 		{"as many as are retained", "a b c", series("d", 1, 32), series("d", 1, 32), ""},
 		{"more than is retained, once", "a b c", series("d", 1, 40) + " e", series("d", 10, 40) + " e", Expired},
 	} {
-		l := hear(NewLog("source", Bounds{32, 1 << 20}), tt.before)
+		l := hear(NewLog("source", Bounds{32, 1 << 20}, func() {}), tt.before)
 		id := endID(l)
 		hear(l, tt.after+" "+noise)
 		start := l.Resume(id)
@@ -67,7 +67,7 @@ func TestResumeWhatTheLogForgot(t *testing.T) {
 // so, however little it retains.
 func TestResumeWhatWasEvicted(t *testing.T) {
 	for _, before := range []string{"", "a", "a b c"} {
-		l := hear(NewLog("source", Bounds{5, 1 << 20}), before)
+		l := hear(NewLog("source", Bounds{5, 1 << 20}, func() {}), before)
 		id := endID(l)
 		hear(l, series("d", 1, 6)+" !x !x !x !x !x")
 		wantStart(t, fmt.Sprintf("after %q", before), l, l.Resume(id), series("d", 2, 6), Expired)
@@ -168,7 +168,7 @@ func TestResumeInAnotherLogThatHears(t *testing.T) {
 		id := endID(l)
 		other := hear(hear(newLog(), tt.heard), tt.then)
 		wantStart(t, tt.name, other, other.Resume(id), tt.want, "")
-		other = hear(hear(NewLog("source", Bounds{8, 1 << 20}), tt.heard), tt.then+" "+series("!x", 1, 12))
+		other = hear(hear(NewLog("source", Bounds{8, 1 << 20}, func() {}), tt.heard), tt.then+" "+series("!x", 1, 12))
 		start := other.Resume(id)
 		start.Entries = slices.DeleteFunc(start.Entries, func(e *Entry) bool { return !e.published })
 		wantStart(t, tt.name+", forgotten", other, start, tt.retained, "")
@@ -213,7 +213,7 @@ func TestResumeTellsThatItIsBehind(t *testing.T) {
 			t.Errorf("who has heard %q is ahead of %q: %v, want %v", tt.heard, tt.here, got, tt.want)
 		}
 	}
-	l := hear(NewLog("source", Bounds{3, 1 << 20}), "a")
+	l := hear(NewLog("source", Bounds{3, 1 << 20}, func() {}), "a")
 	id := endID(l)
 	if hear(l, series("b", 1, 9)).Resume(id).Behind {
 		t.Error("a log is behind its own places")
@@ -247,14 +247,14 @@ func TestResumeAfterBareItem(t *testing.T) {
 			t.Errorf("%q is found", id)
 		}
 	}
-	l = hear(NewLog("source", Bounds{4, 1 << 20}), "a b c !x !x !x !x")
+	l = hear(NewLog("source", Bounds{4, 1 << 20}, func() {}), "a b c !x !x !x !x")
 	wantStart(t, "an item whose event is forgotten", l, l.Resume("a"), "b c", "")
 	wantStart(t, "the event before the oldest that is there", l, l.Resume("c"), "!x !x !x !x", "")
 }
 
 func TestResumeOfOtherSources(t *testing.T) {
 	l := hear(newLog(), "a b")
-	other := hear(NewLog("other", wide), "a b")
+	other := hear(NewLog("other", wide, func() {}), "a b")
 	start := l.Resume(endID(other))
 	wantStart(t, "another source", l, start, "a b", UnknownID)
 	if start.Found || start.Tag != "" {
@@ -291,7 +291,7 @@ func TestResumeOfSeveralPlaces(t *testing.T) {
 	var logs []*Log
 	var places []string
 	for _, name := range []string{"one", "two", "three"} {
-		l := hear(NewLog(name, wide), "a")
+		l := hear(NewLog(name, wide, func() {}), "a")
 		places = append(places, cutPlaces(endID(l)))
 		logs = append(logs, hear(l, "b"))
 	}
@@ -315,7 +315,7 @@ func TestResumeOfSeveralPlaces(t *testing.T) {
 // FuzzResume has any ID come back: it gets an answer, which is something of the
 // log or all that is retained, and from which it can go on.
 func FuzzResume(f *testing.F) {
-	l := hear(NewLog("source", Bounds{8, 1 << 20}), "a b c a=1 -b "+series("d", 1, 9)+" !x !y")
+	l := hear(NewLog("source", Bounds{8, 1 << 20}, func() {}), "a b c a=1 -b "+series("d", 1, 9)+" !x !y")
 	foreign := hear(newLog(), "a b d8 d9")
 	for _, id := range []string{
 		"", "a", ",", ",,", "a%", "%00", "\x00\n", "d8", "d%38", endID(l), l.ID(0), l.ID(9), endID(foreign), foreign.ID(1),

@@ -11,7 +11,7 @@ import (
 var wide = Bounds{Events: 1 << 12, Bytes: 1 << 24}
 
 // newLog returns an empty log of the source that most tests have.
-func newLog() *Log { return NewLog("source", wide) }
+func newLog() *Log { return NewLog("source", wide, func() {}) }
 
 // version returns a version of an item: "a" and "a=1" are two of the item "a",
 // and "a=?" is one whose content is not known.
@@ -97,7 +97,7 @@ func wantWords(t *testing.T, what string, entries []*Entry, want string) {
 // wantEntries returns the entries from a place on, which must still be there.
 func wantEntries(t *testing.T, l *Log, at Position) []*Entry {
 	t.Helper()
-	entries, _, _, err := l.Read(at)
+	entries, _, _, err := l.Read(nil, at, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,179 @@
+package delivery
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
+)
+
+// Why streams end that were taken over.
+var (
+	// End means that there will be no more; the body is finished, where in all
+	// other cases it is broken off.
+	End = errors.New("there will be no more events")
+	// ErrGone means that the client closed the connection.
+	ErrGone = errors.New("the client went away")
+	// ErrSlow means that the client did not read what was written.
+	ErrSlow = errors.New("the client does not read")
+)
+
+// A conn is a connection that was taken over. It belongs to the loop.
+type conn struct {
+	output  output
+	written int64
+	since   time.Duration // when all was written, or when that failed: by the clock
+	rest    []byte        // what has yet to be written of a chunk; nil if nothing has
+	reason  error         // to end when that is written
+}
+
+// An output writes without waiting.
+type output interface {
+	// write writes what it can. It is no error that this is less than all.
+	write(p []byte) (n int, err error)
+	// await has the loop told when there is room again.
+	await(*poller, token) error
+	// close closes the connection, whatever was not yet sent.
+	close()
+}
+
+// heartbeat is a chunk that says nothing.
+var heartbeat = eventstream.NewChunk([]byte(eventstream.Heartbeat))
+
+// take makes the loop write what is new to a member.
+func (l *loop) take(m *Member, c net.Conn) {
+	output, err := l.poller.takeOver(c, token{slot: int32(m.slot), turn: m.turn})
+	m.conn = &conn{output: output, since: l.now}
+	m.woken = nil
+	switch {
+	case err != nil:
+		l.finish(m, err)
+	case m.ended != 0:
+		l.endConn(m, m.Over())
+	default:
+		l.feed(m)
+	}
+}
+
+// feed writes what is new to a stream, unless its connection is full.
+func (l *loop) feed(m *Member) {
+	if m.conn.rest != nil {
+		return
+	}
+	chunk, more, err := m.stream.Next(&l.joiner)
+	if !chunk.IsEmpty() {
+		l.send(m, chunk)
+	}
+	switch {
+	case m.gone:
+	case err != nil:
+		l.endAfter(m, err)
+	case more && m.conn.rest == nil:
+		l.more = append(l.more, m)
+	}
+}
+
+// send writes a chunk, and keeps what the connection does not take.
+func (l *loop) send(m *Member, chunk eventstream.Chunk) {
+	c := m.conn
+	p := chunk.Framed()
+	n, err := c.output.write(p)
+	c.written += int64(n)
+	c.since = l.now
+	switch {
+	case err != nil:
+		l.finish(m, err)
+	case n < len(p):
+		c.rest = chunk.Rest(n)
+		l.await(m)
+	}
+}
+
+// await parks a connection until there is room again.
+func (l *loop) await(m *Member) {
+	if err := m.conn.output.await(l.poller, token{slot: int32(m.slot), turn: m.turn}); err != nil {
+		l.finish(m, err)
+	}
+}
+
+// resume goes on with a connection that has room again.
+func (l *loop) resume(m *Member) {
+	c := m.conn
+	if c.rest == nil {
+		return
+	}
+	n, err := c.output.write(c.rest)
+	c.written += int64(n)
+	switch c.rest = c.rest[n:]; {
+	case err != nil:
+		l.finish(m, err)
+	case len(c.rest) > 0:
+		l.await(m)
+	default:
+		c.rest, c.since = nil, l.now
+		if c.reason != nil {
+			l.finish(m, c.reason)
+		} else {
+			l.feed(m)
+		}
+	}
+}
+
+// endConn ends a stream for the reason, and tells the client if that is possible
+// at once.
+func (l *loop) endConn(m *Member, reason error) {
+	if m.conn.rest == nil {
+		if chunk := m.stream.LastWords(reason); !chunk.IsEmpty() {
+			l.send(m, chunk)
+		}
+	}
+	if !m.gone {
+		l.finish(m, reason)
+	}
+}
+
+// endAfter ends a stream when what is left of it has been written.
+func (l *loop) endAfter(m *Member, reason error) {
+	if m.conn.rest == nil {
+		l.finish(m, reason)
+		return
+	}
+	m.conn.reason = reason
+}
+
+// finish closes the connection, and takes the stream out of the engine.
+func (l *loop) finish(m *Member, reason error) {
+	c := m.conn
+	if errors.Is(reason, End) && c.rest == nil {
+		// It is closed in any case.
+		_, _ = c.output.write([]byte(eventstream.LastChunk))
+	}
+	c.output.close()
+	l.leave(m)
+	m.stream.Ended(reason, c.written)
+}
+
+// onReady is called when something happened to a connection.
+func (l *loop) onReady(r readiness) {
+	m := l.members[r.slot]
+	switch {
+	case m == nil || m.turn != r.turn || m.gone: // it was another's
+	case r.gone:
+		l.finish(m, ErrGone)
+	default:
+		l.resume(m)
+	}
+}
+
+// A token names a connection.
+type token struct {
+	slot int32
+	turn int32 // which of the members of the slot it is
+}
+
+// A readiness is what happened to a connection.
+type readiness struct {
+	token
+	gone bool // the client closed it, or it broke; else there is room in it
+}
