@@ -84,4 +84,5 @@ func isGone(err error) bool {
 func (n *node) doubtAccess() {
 	n.doubts++
 	n.accessAt, n.accessErr = time.Time{}, nil
+	n.look()
 }

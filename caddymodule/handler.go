@@ -127,7 +127,7 @@ type Handler struct {
 	key     accountKey // of the account
 	account *account   // nil until Provision has taken it
 	hold    hold
-	domain  string
+	service string // to be expanded for each request, if it is a template
 	prefix  string
 	allowed []pattern
 	origins cors
@@ -206,7 +206,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.domain = cfg.client.Account.Domainpart()
+	if h.service == "" {
+		h.service = "pubsub." + cfg.client.Account.Domainpart()
+	}
 	h.key = cfg.key
 	if h.account, err = loadAccount(cfg); err != nil {
 		return err

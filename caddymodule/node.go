@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,6 +32,10 @@ type node struct {
 	pending      []xmppclient.Event // wait until it is settled
 	pendingBytes int
 	recent       []touch // what happened within the last moments
+
+	// calm says what state need not look at: for none, for some, or for all
+	// streams. It is written with account.mu held.
+	calm atomic.Int32
 
 	// Guarded by account.mu:
 	streams     int         // that watch it
@@ -82,6 +87,9 @@ const (
 // state returns the state for a stream that needs the access model to be open,
 // or does not. It sees to it that what is unconfirmed is asked for.
 func (n *node) state(openOnly bool) nodeState {
+	if calm := n.calm.Load(); calm == calmForAll || calm == calmForListed && !openOnly {
+		return nodeState{link: xmppclient.Up}
+	}
 	n.account.mu.Lock()
 	defer n.account.mu.Unlock()
 	state := nodeState{link: n.account.link, ended: n.ended != nil}
@@ -98,8 +106,32 @@ func (n *node) state(openOnly bool) nodeState {
 	return state
 }
 
-// tell has all streams look at the state. account.mu must be held.
-func (n *node) tell() { n.audience.Notify() }
+// What streams need not ask for: that the link is up, and that they may be shown
+// what there is.
+const (
+	troubled      = iota
+	calmForListed // for streams that do not need the access model to be open
+	calmForAll
+)
+
+// look sets calm. account.mu must be held.
+func (n *node) look() {
+	switch {
+	case n.account.link != xmppclient.Up, n.ended != nil:
+		n.calm.Store(troubled)
+	case n.accessAt.IsZero(), n.access != "open":
+		n.calm.Store(calmForListed)
+	default:
+		n.calm.Store(calmForAll)
+	}
+}
+
+// tell is called when the state changed, or what admission says. account.mu must
+// be held.
+func (n *node) tell() {
+	n.look()
+	n.audience.Notify()
+}
 
 // stopLingering takes back what leave planned. account.mu must be held.
 func (n *node) stopLingering() {

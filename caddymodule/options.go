@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-pubsub/caddy-pubsub/xmppclient"
 )
 
 func (h *Handler) setDefaults() {
@@ -55,10 +57,12 @@ func (h *Handler) provisionOptions() (err error) {
 		return err
 	}
 	h.prefix = strings.TrimSuffix(h.Prefix, "/") + "/"
-	if h.Service != "" && !isTemplate(h.Service) {
-		if err := checkJID(h.Service); err != nil {
+	if h.service = h.Service; h.service != "" && !isTemplate(h.service) {
+		jid, err := xmppclient.ParseJID(h.service)
+		if err != nil {
 			return fmt.Errorf("service: %w", err)
 		}
+		h.service = jid.String()
 	}
 	for _, p := range h.Nodes {
 		parsed, err := parsePattern(p)

@@ -49,7 +49,7 @@ func (h *Handler) node(r *http.Request, name string) (xmppclient.Node, error) {
 		return id, &httpError{status: http.StatusBadRequest, node: id, err: err}
 	}
 	var err error
-	if id.Service, err = h.service(repl); err != nil {
+	if id.Service, err = h.serviceFor(repl); err != nil {
 		return id, &httpError{status: http.StatusBadRequest, node: id, err: err}
 	}
 	if !h.mayShow(name, repl) {
@@ -79,12 +79,12 @@ func notInName(c rune) bool {
 	return unicode.IsControl(c) || c == 0xFFFE || c == 0xFFFF
 }
 
-// service returns the JID of the service, with the placeholders expanded.
-func (h *Handler) service(repl *caddy.Replacer) (string, error) {
-	if h.Service == "" {
-		return "pubsub." + h.domain, nil
+// serviceFor returns the JID of the service, with the placeholders expanded.
+func (h *Handler) serviceFor(repl *caddy.Replacer) (string, error) {
+	if !isTemplate(h.service) {
+		return h.service, nil
 	}
-	expanded, err := repl.ReplaceOrErr(h.Service, true, true)
+	expanded, err := repl.ReplaceOrErr(h.service, true, true)
 	if err != nil {
 		return "", fmt.Errorf("service: %w", err)
 	}

@@ -53,7 +53,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, ids []xmppclient.
 		s.feeds = append(s.feeds, feed{node: n})
 		audiences = append(audiences, n.audience)
 	}
-	s.member = h.account.engine.Join(s, time.Duration(h.Heartbeat), audiences...)
+	h.account.engine.Join(&s.member, s, time.Duration(h.Heartbeat), audiences...)
 	return &response{
 		stream: s, w: w, r: r, rc: http.NewResponseController(w),
 		several: several, lastEventID: lastEventID(r), refused: s.feeds[0].node,

@@ -35,7 +35,7 @@ var (
 // it belongs to the loop that writes to it.
 type stream struct {
 	handler  *Handler
-	member   *delivery.Member
+	member   delivery.Member
 	feeds    []feed
 	one      [1]feed            // of them, if there is one
 	joint    *eventstream.Joint // of their events; nil if the request does not name several

@@ -21,21 +21,11 @@ var (
 
 // A conn is a connection that was taken over. It belongs to the loop.
 type conn struct {
-	output  output
+	socket
 	written int64
 	since   time.Duration // when all was written, or when that failed: by the clock
 	rest    []byte        // what has yet to be written of a chunk; nil if nothing has
 	reason  error         // to end when that is written
-}
-
-// An output writes without waiting.
-type output interface {
-	// write writes what it can. It is no error that this is less than all.
-	write(p []byte) (n int, err error)
-	// await has the loop told when there is room again.
-	await(*poller, token) error
-	// close closes the connection, whatever was not yet sent.
-	close()
 }
 
 // heartbeat is a chunk that says nothing.
@@ -43,9 +33,9 @@ var heartbeat = eventstream.NewChunk([]byte(eventstream.Heartbeat))
 
 // take makes the loop write what is new to a member.
 func (l *loop) take(m *Member, c net.Conn) {
-	output, err := l.poller.takeOver(c, token{slot: int32(m.slot), turn: m.turn})
-	m.conn = &conn{output: output, since: l.now}
-	m.woken = nil
+	m.taken, m.woken = true, nil
+	m.conn.since = l.now
+	err := m.conn.open(c, l.poller, token{slot: int32(m.slot), turn: m.turn})
 	switch {
 	case err != nil:
 		l.finish(m, err)
@@ -76,9 +66,9 @@ func (l *loop) feed(m *Member) {
 
 // send writes a chunk, and keeps what the connection does not take.
 func (l *loop) send(m *Member, chunk eventstream.Chunk) {
-	c := m.conn
+	c := &m.conn
 	p := chunk.Framed()
-	n, err := c.output.write(p)
+	n, err := c.write(p)
 	c.written += int64(n)
 	c.since = l.now
 	switch {
@@ -92,18 +82,18 @@ func (l *loop) send(m *Member, chunk eventstream.Chunk) {
 
 // await parks a connection until there is room again.
 func (l *loop) await(m *Member) {
-	if err := m.conn.output.await(l.poller, token{slot: int32(m.slot), turn: m.turn}); err != nil {
+	if err := m.conn.await(l.poller, token{slot: int32(m.slot), turn: m.turn}); err != nil {
 		l.finish(m, err)
 	}
 }
 
 // resume goes on with a connection that has room again.
 func (l *loop) resume(m *Member) {
-	c := m.conn
+	c := &m.conn
 	if c.rest == nil {
 		return
 	}
-	n, err := c.output.write(c.rest)
+	n, err := c.write(c.rest)
 	c.written += int64(n)
 	switch c.rest = c.rest[n:]; {
 	case err != nil:
@@ -144,12 +134,12 @@ func (l *loop) endAfter(m *Member, reason error) {
 
 // finish closes the connection, and takes the stream out of the engine.
 func (l *loop) finish(m *Member, reason error) {
-	c := m.conn
+	c := &m.conn
 	if errors.Is(reason, End) && c.rest == nil {
 		// It is closed in any case.
-		_, _ = c.output.write([]byte(eventstream.LastChunk))
+		_, _ = c.write([]byte(eventstream.LastChunk))
 	}
-	c.output.close()
+	c.close()
 	l.leave(m)
 	m.stream.Ended(reason, c.written)
 }

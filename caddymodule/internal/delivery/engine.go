@@ -56,13 +56,14 @@ func (e *Engine) Review(patience time.Duration) {
 	}
 }
 
-// Join makes a stream a member, which hears what is told to the audiences. It
-// has a goroutine of its own, which has to call [Member.Leave] or
-// [Member.Take]. The heartbeat is for how long it may be silent.
-func (e *Engine) Join(s Stream, heartbeat time.Duration, audiences ...*Audience) *Member {
+// Join makes m, which must be a new one, the member of a stream, which hears what
+// is told to the audiences. It has a goroutine of its own, which has to call
+// [Member.Leave] or [Member.Take]. The heartbeat is for how long it may be
+// silent.
+func (e *Engine) Join(m *Member, s Stream, heartbeat time.Duration, audiences ...*Audience) {
 	e.begin()
 	first := audiences[0]
-	m := &Member{stream: s, heartbeat: heartbeat, woken: make(chan struct{}, 1)}
+	m.stream, m.heartbeat, m.woken = s, heartbeat, make(chan struct{}, 1)
 	i := first.home + int(first.streams.Load()/together)
 	m.loop = e.loops[i%len(e.loops)]
 	m.seats = m.one[:0]
@@ -73,7 +74,6 @@ func (e *Engine) Join(s Stream, heartbeat time.Duration, audiences ...*Audience)
 		m.seats = append(m.seats, seat{member: m, section: section})
 	}
 	m.loop.post(call{m, (*loop).join}, false)
-	return m
 }
 
 // together is how many streams of a source are on one loop before the next is

@@ -216,7 +216,7 @@ func (l *loop) pass(s *section) bool {
 func (l *loop) serve(m *Member) {
 	switch {
 	case m.gone:
-	case m.conn == nil:
+	case !m.taken:
 		m.wake()
 	default:
 		l.feed(m)

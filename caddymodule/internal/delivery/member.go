@@ -35,7 +35,8 @@ type Stream interface {
 }
 
 // A Member is a stream in the engine. Its methods are for the goroutine of the
-// stream.
+// stream. It had better be part of what the stream is: loops go from one to the
+// next, and have to fetch from memory what they look at.
 type Member struct {
 	stream    Stream
 	loop      *loop
@@ -54,7 +55,8 @@ type Member struct {
 	turn  int32 // which member of the slot it is
 	gone  bool
 	ended int64 // when it was told that it is over
-	conn  *conn // nil if it has a goroutine
+	taken bool
+	conn  conn // if it is taken
 }
 
 // Woken returns a channel that receives when there may be something new, the

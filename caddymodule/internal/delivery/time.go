@@ -52,7 +52,7 @@ func (l *loop) look(m *Member, now time.Time) {
 			return
 		}
 	}
-	if m.conn != nil {
+	if m.taken {
 		l.lookAtConn(m)
 		return
 	}
@@ -70,7 +70,7 @@ func (l *loop) look(m *Member, now time.Time) {
 // over ends a stream for the reason.
 func (l *loop) over(m *Member, reason error) {
 	m.ended = int64(l.now)
-	if m.conn != nil {
+	if m.taken {
 		l.endConn(m, reason)
 		return
 	}
@@ -81,7 +81,7 @@ func (l *loop) over(m *Member, reason error) {
 // lookAtConn sends a heartbeat if it is time, or cuts a connection that was full
 // for too long.
 func (l *loop) lookAtConn(m *Member) {
-	c := m.conn
+	c := &m.conn
 	silent := l.now - c.since
 	switch {
 	case c.rest != nil && silent > writeFor:

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrLagged means that the log no longer has the event that a stream wants
@@ -21,9 +22,10 @@ type Bounds struct {
 // source retains. Its methods may be called from any goroutine, and none waits
 // for anybody.
 type Log struct {
-	source string // stands for the source in IDs
-	tag    string // tells this log's IDs from those of others
-	grown  func() // tells that there is more to read
+	source string        // stands for the source in IDs
+	tag    string        // tells this log's IDs from those of others
+	grown  func()        // tells that there is more to read
+	length atomic.Uint64 // how many events there were
 
 	mu       sync.Mutex // guards the following fields
 	bounds   Bounds
@@ -129,6 +131,7 @@ func (l *Log) append(ev Event, published *Item, change func()) {
 	}
 	l.entries.add(e)
 	l.trim()
+	l.length.Store(l.end())
 	l.grown()
 }
 
@@ -202,8 +205,4 @@ func (l *Log) Read(dst []*Entry, at Position, max int) (entries []*Entry, next P
 }
 
 // hasAfter reports whether there is an event after the place.
-func (l *Log) hasAfter(at Position) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return uint64(at) < l.end()
-}
+func (l *Log) hasAfter(at Position) bool { return uint64(at) < l.length.Load() }

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -28,35 +27,36 @@ func canTake(c net.Conn) bool {
 	return false
 }
 
-// takeOver has the poller watch a connection, and returns its output. If it
-// fails, the output can still be closed.
-func (p *poller) takeOver(c net.Conn, t token) (output, error) {
-	o := &plain{conn: c}
-	raw, err := c.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return o, err
-	}
-	err = errors.Join(raw.Control(func(fd uintptr) { o.fd = int(fd) }))
-	if err != nil {
-		return o, err
-	}
-	if _, ok := c.(*net.TCPConn); ok {
-		// Where the system does not know them, streams go on without.
-		_ = unix.SetsockoptInt(o.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
-		_ = unix.SetsockoptInt(o.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, unheardMost)
-	}
-	return o, p.watch(unix.EPOLL_CTL_ADD, o.fd, t, 0)
-}
-
-// plain is the output to a connection as it is.
-type plain struct {
+// A socket writes to a connection without waiting.
+type socket struct {
 	conn net.Conn // whose descriptor is fd; it is not used but to close it
 	fd   int
 }
 
-func (o *plain) write(p []byte) (n int, err error) {
+// open takes a connection over, and has the poller watch it. If it fails, the
+// connection can still be closed.
+func (s *socket) open(c net.Conn, p *poller, t token) error {
+	s.conn = c
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := raw.Control(func(fd uintptr) { s.fd = int(fd) }); err != nil {
+		return err
+	}
+	if _, ok := c.(*net.TCPConn); ok {
+		// Where the system does not know them, streams go on without.
+		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
+		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, unheardMost)
+	}
+	return p.watch(unix.EPOLL_CTL_ADD, s.fd, t, 0)
+}
+
+// write writes what there is room for. It is no error that this is less than
+// all.
+func (s *socket) write(p []byte) (n int, err error) {
 	for {
-		n, err = unix.Write(o.fd, p)
+		n, err = unix.Write(s.fd, p)
 		switch err {
 		case nil:
 			return n, nil
@@ -69,9 +69,10 @@ func (o *plain) write(p []byte) (n int, err error) {
 	}
 }
 
-func (o *plain) await(p *poller, t token) error {
-	return p.watch(unix.EPOLL_CTL_MOD, o.fd, t, unix.EPOLLOUT)
+// await has the loop told when there is room again.
+func (s *socket) await(p *poller, t token) error {
+	return p.watch(unix.EPOLL_CTL_MOD, s.fd, t, unix.EPOLLOUT)
 }
 
 // close closes the connection. If it is closed already, that is as good.
-func (o *plain) close() { _ = o.conn.Close() }
+func (s *socket) close() { _ = s.conn.Close() }
