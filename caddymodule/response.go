@@ -92,6 +92,7 @@ func (s *response) serve() error {
 	if s.r.Method == http.MethodHead {
 		return nil
 	}
+	ownDeadlines(s.r)
 	s.began, s.patience = true, time.Time{}
 	s.reason = s.body(err != nil)
 	switch {
