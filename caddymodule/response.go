@@ -33,13 +33,15 @@ type response struct {
 	began    bool      // the head is written, and the client is kept from giving up
 	wrote    time.Time // when something was last
 	buffered bool      // something was that is not flushed yet
-	taken    bool      // the connection was taken over
+	more     bool      // there may be more to write at once
+	takeable bool      // the connection can be taken over
+	taken    bool      // and was
 	reason   error     // why it ended
 }
 
-// open makes the response to a request for nodes, on which the handler's account
-// must be held. It must be closed.
-func (h *Handler) open(w http.ResponseWriter, r *http.Request, ids []xmppclient.Node, several bool) (*response, error) {
+// respond makes the response to a request for nodes. The account must be held,
+// which the response undoes when it is closed.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, ids []xmppclient.Node, several bool) (*response, error) {
 	s := &stream{handler: h, openOnly: len(h.allowed) == 0, opened: time.Now(), w: innermost(w)}
 	s.client, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	s.feeds = s.one[:0]
@@ -74,40 +76,48 @@ func (s *response) close() {
 	s.handler.release()
 }
 
-// serve answers the request with an event stream. It returns an error only if
-// nothing was written.
+// serve answers the request.
 func (s *response) serve() error {
+	if isLongPoll(s.r) && s.r.Method != http.MethodHead {
+		return s.longPoll()
+	}
+	held, err := s.start()
+	if err != nil || !s.began {
+		return err
+	}
+	s.reason = s.tellStart(held)
+	for s.reason == nil && !s.taken {
+		// To flush, Caddy and HTTP/2 need most of what a goroutine has on its
+		// stack before that is made twice as large. Streams are many: what is
+		// ours should not be what is too much, so it is done right here.
+		if s.reason = s.flush(); s.reason == nil {
+			s.reason = s.goOn()
+		}
+	}
+	return s.end()
+}
+
+// start waits until the stream can begin, and writes the head of the response.
+// It reports whether it has yet to be seen that the nodes can be shown.
+func (s *response) start() (held bool, err error) {
 	s.patience = s.opened.Add(decideFor)
-	err := s.admit(false)
+	err = s.admit(false)
 	switch {
 	case err == nil, errors.Is(err, errHeld):
 	case s.r.Context().Err() != nil:
-		return nil // the client is gone
+		return false, nil // the client is gone
 	case errors.Is(err, errExiting), errors.Is(err, errReload):
 		panic(http.ErrAbortHandler) // it will find another server, or the next config
 	default:
-		return toHTTP(s.refused.id, err)
+		return false, toHTTP(s.refused.id, err)
 	}
 	s.head()
-	if s.r.Method == http.MethodHead {
-		return nil
+	if s.r.Method != http.MethodHead {
+		ownDeadlines(s.r)
+		s.began, s.patience = true, time.Time{}
+		s.takeable = s.canBeTaken()
 	}
-	ownDeadlines(s.r)
-	s.began, s.patience = true, time.Time{}
-	s.reason = s.body(err != nil)
-	switch {
-	case s.taken:
-	case s.r.Context().Err() != nil:
-		s.reason = delivery.ErrGone
-	case errors.Is(s.reason, delivery.End):
-		// The last event said why, and there is nothing to come back for. A
-		// browser forgets what it has not yet handed to the page when a
-		// stream is aborted.
-	default:
-		// After a clean end, some clients do not come back.
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+	return err != nil, nil
 }
 
 // head writes the head of the response.
@@ -117,12 +127,12 @@ func (s *response) head() {
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Incremental", "?1")
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	s.w.WriteHeader(http.StatusOK)
 }
 
-// body writes the body, until the connection is taken over or there is a reason
-// to end, which it returns.
-func (s *response) body(held bool) error {
+// tellStart writes what comes before the events that are yet to happen.
+func (s *response) tellStart(held bool) error {
 	// What comes before the first event has no blank line, which would be an
 	// event of its own to some clients.
 	err := s.write([]byte(eventstream.Heartbeat + eventstream.Retry(time.Duration(s.handler.Retry))))
@@ -132,39 +142,50 @@ func (s *response) body(held bool) error {
 			err = s.admit(true)
 		}
 	}
-	if err == nil {
-		err = s.follow()
+	if err != nil {
+		return err
 	}
-	if last := s.LastWords(err); !last.IsEmpty() {
-		// The stream ends whether or not the client gets this.
-		_ = s.write(last.Body())
-		_ = s.flush()
-	}
-	return err
-}
-
-// follow writes the nodes' events from where the stream starts.
-func (s *response) follow() error {
 	starts, err := s.begin()
 	if err != nil {
 		return err
 	}
-	if err := s.tell(starts, true, s.write); err != nil {
-		return err
-	}
-	if err := s.flush(); err != nil {
-		return err
-	}
+	return s.tell(starts, true, s.write)
+}
+
+// goOn hands the connection over, or waits if there is nothing to write, and
+// writes what is new.
+func (s *response) goOn() (err error) {
 	if s.taken = s.takeOver(); s.taken {
 		return nil
 	}
-	for {
-		more, err := s.writeNext()
-		if err == nil && !more {
-			err = s.wait(nil)
-		}
-		if err != nil {
-			return err
-		}
+	if !s.more {
+		err = s.wait(nil)
 	}
+	if err == nil {
+		err = s.writeNext()
+	}
+	return err
+}
+
+// end ends the response.
+func (s *response) end() error {
+	if s.taken {
+		return nil
+	}
+	if last := s.LastWords(s.reason); !last.IsEmpty() {
+		// The stream ends whether or not the client gets this.
+		_ = s.write(last.Body())
+		_ = s.flush()
+	}
+	switch {
+	case s.r.Context().Err() != nil:
+		s.reason = delivery.ErrGone
+		return nil
+	case errors.Is(s.reason, delivery.End):
+		// The last event said why, and there is nothing to come back for. A
+		// browser forgets what it has not yet handed to the page when a
+		// stream is aborted.
+		return nil
+	}
+	panic(http.ErrAbortHandler) // after a clean end, some clients do not come back
 }

@@ -16,39 +16,40 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	h.origins.setHeaders(w.Header(), r)
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		return h.fail(w, r, h.serve(w, r, name))
-	case http.MethodOptions:
+	if r.Method == http.MethodOptions {
 		h.origins.preflight(w, r)
 		return nil
 	}
-	w.Header().Set("Allow", allowedMethods)
-	return h.fail(w, r, &httpError{status: http.StatusMethodNotAllowed, err: fmt.Errorf("%s is not supported; use GET", r.Method)})
+	res, err := h.open(w, r, name)
+	if err == nil {
+		defer res.close()
+		err = res.serve()
+	}
+	return h.fail(w, r, err)
 }
 
 const allowedMethods = "GET, HEAD, OPTIONS"
 
-// serve answers a GET or HEAD request for nodes. An error means that nothing has
-// been written yet.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) error {
+// open begins to answer a request that names nodes after the prefix. The response
+// must be closed. An error means that nothing has been written, here and where
+// else a request is served.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, name string) (*response, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", allowedMethods)
+		return nil, &httpError{status: http.StatusMethodNotAllowed, err: fmt.Errorf("%s is not supported; use GET", r.Method)}
+	}
 	ids, several, err := h.nodes(r, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !h.hold.take() {
 		panic(http.ErrAbortHandler) // this config is gone: come back to the next
 	}
-	res, err := h.open(w, r, ids, several)
+	res, err := h.respond(w, r, ids, several)
 	if err != nil {
 		h.release()
-		return err
 	}
-	defer res.close()
-	if isLongPoll(r) && r.Method != http.MethodHead {
-		return res.longPoll()
-	}
-	return res.serve()
+	return res, err
 }
 
 // Interface guard

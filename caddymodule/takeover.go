@@ -14,9 +14,10 @@ import (
 // and reports whether it did. By then the head has been written by net/http,
 // with everything that other handlers did to it.
 func (s *response) takeOver() bool {
-	if !s.canBeTaken() {
+	if !s.takeable {
 		return false
 	}
+	s.takeable = false
 	// The writers around net/http's would hold on to the request.
 	c, _, err := http.NewResponseController(innermost(s.w)).Hijack()
 	if err != nil {

@@ -14,38 +14,35 @@ import (
 // go on reading.
 const maxWrite = 64 << 10
 
-// joiners are for who joins events and has written them before the next.
-var joiners = sync.Pool{New: func() any { return &eventstream.Joiner{Own: true} }}
+// joiners are for who joins events and has written them before the next. They
+// join no more than what HTTP/2 has to hold anyway until it is sent.
+var joiners = sync.Pool{New: func() any { return &eventstream.Joiner{Own: true, Max: 8 << 10} }}
 
-// writeNext writes what there is, and reports whether there may be more.
-func (s *response) writeNext() (more bool, err error) {
+// writeNext writes what there is.
+func (s *response) writeNext() error {
 	j := joiners.Get().(*eventstream.Joiner)
 	defer joiners.Put(j)
 	chunk, more, end := s.Next(j)
-	if err := s.write(chunk.Body()); err != nil {
-		return false, err
-	}
-	if end == nil {
-		return more, nil
+	s.more = more
+	if err := s.write(chunk.Body()); err != nil || end == nil {
+		return err
 	}
 	if err := s.flush(); err != nil {
-		return false, err
+		return err
 	}
-	return false, end
+	return end
 }
 
 // write writes p, which is flushed when there is nothing more to write.
 func (s *response) write(p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), maxWrite)
-		err := s.member.Writes(func() error {
-			n, err := s.w.Write(p[:n])
-			s.bytes += int64(n)
-			return err
-		})
+		s.member.BeginWrite()
+		n, err := s.w.Write(p[:min(len(p), maxWrite)])
+		s.member.EndWrite()
 		if err != nil {
 			return err
 		}
+		s.bytes += int64(n)
 		p, s.buffered = p[n:], true
 	}
 	return nil
@@ -57,7 +54,10 @@ func (s *response) flush() error {
 		return nil
 	}
 	s.wrote, s.buffered = time.Now(), false
-	return s.member.Writes(s.rc.Flush)
+	s.member.BeginWrite()
+	err := s.rc.Flush()
+	s.member.EndWrite()
+	return err
 }
 
 // wait waits until there may be something new, or the channel is closed, which

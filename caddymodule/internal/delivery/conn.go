@@ -34,6 +34,7 @@ var heartbeat = eventstream.NewChunk([]byte(eventstream.Heartbeat))
 // take makes the loop write what is new to a member.
 func (l *loop) take(m *Member, c net.Conn) {
 	m.taken, m.woken = true, nil
+	l.taken++
 	m.conn.since = l.now
 	err := m.conn.open(c, l.poller, token{slot: int32(m.slot), turn: m.turn})
 	switch {

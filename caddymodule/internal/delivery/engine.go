@@ -13,17 +13,18 @@ type Engine struct {
 	begin   func() // starts the loops, at the first call
 	running sync.WaitGroup
 	next    atomic.Uint32 // the loop that the next audience prefers
+	tidied  atomic.Int64  // when memory was given back last, by the clock
 }
 
 // New returns an engine. It starts nothing before the first stream joins.
 func New() *Engine {
 	e := &Engine{loops: make([]*loop, runtime.GOMAXPROCS(0))}
 	for i := range e.loops {
-		e.loops[i] = newLoop()
+		e.loops[i] = newLoop(e)
 	}
 	e.begin = sync.OnceFunc(func() {
 		for _, l := range e.loops {
-			l.begin(&e.running)
+			l.begin()
 		}
 	})
 	return e

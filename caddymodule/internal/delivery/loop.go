@@ -17,6 +17,7 @@ const (
 
 // A loop serves the streams that are on it, one after the other.
 type loop struct {
+	engine  *Engine
 	woken   chan struct{}
 	stopped chan struct{}
 	poller  *poller // nil if connections cannot be taken over
@@ -35,6 +36,8 @@ type loop struct {
 	ticker  *time.Ticker
 	tick    time.Duration // 0 if there are no members
 	now     time.Duration // by the clock, when the round began
+
+	taken, takenBefore int // connections since memory was given back; until the last tick
 }
 
 // An inbox is what others want of a loop.
@@ -51,19 +54,19 @@ type call struct {
 	do     func(*loop, *Member)
 }
 
-func newLoop() *loop {
-	l := &loop{woken: make(chan struct{}, 1), stopped: make(chan struct{}), ticker: time.NewTicker(maxTick)}
+func newLoop(e *Engine) *loop {
+	l := &loop{engine: e, woken: make(chan struct{}, 1), stopped: make(chan struct{}), ticker: time.NewTicker(maxTick)}
 	l.ticker.Stop()
 	return l
 }
 
 // begin starts the goroutines of the loop.
-func (l *loop) begin(running *sync.WaitGroup) {
+func (l *loop) begin() {
 	if p, err := newPoller(); err == nil {
 		l.poller = p
-		running.Go(func() { p.run(l.isReady) })
+		l.engine.running.Go(func() { p.run(l.isReady) })
 	}
-	running.Go(l.run)
+	l.engine.running.Go(l.run)
 }
 
 // end has them end.

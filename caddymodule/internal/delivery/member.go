@@ -75,13 +75,12 @@ func (m *Member) Over() error {
 	return nil
 }
 
-// Writes runs write, which may wait for the client. The stream is interrupted if
-// it waits for too long.
-func (m *Member) Writes(write func() error) error {
-	m.busy.Store(int64(clock()))
-	defer m.busy.Store(0)
-	return write()
-}
+// BeginWrite is called before what may wait for the client. The stream is
+// interrupted if EndWrite is not called in time.
+func (m *Member) BeginWrite() { m.busy.Store(int64(clock())) }
+
+// EndWrite is called when what BeginWrite announced is over.
+func (m *Member) EndWrite() { m.busy.Store(0) }
 
 // Leave takes the stream out of the engine, which may use it for some time yet.
 func (m *Member) Leave() { m.loop.post(call{m, (*loop).leave}, false) }

@@ -35,6 +35,7 @@ func (l *loop) lookAtAll() {
 			tick = slack
 		}
 	}
+	l.tidy()
 	if tick == l.tick {
 		return
 	}

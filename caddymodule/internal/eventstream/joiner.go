@@ -1,6 +1,9 @@
 package eventstream
 
-// maxChunk bounds a chunk of several events, in bytes.
+import "cmp"
+
+// maxChunk bounds a chunk of several events, in bytes, where nothing else is
+// said.
 const maxChunk = 64 << 10
 
 // A Joiner joins the events that streams have to be sent. It keeps what it
@@ -11,6 +14,8 @@ type Joiner struct {
 	// Own makes all chunks valid only until the Joiner is used again: for who
 	// copies them anyway.
 	Own bool
+	// Max bounds a chunk of several events, in bytes. Default: 64 KiB
+	Max int
 
 	entries []*Entry
 	scratch []byte
@@ -42,7 +47,7 @@ func (j *Joiner) Read(l *Log, at Position) (chunk Chunk, next Position, more, ov
 // Entries is Read for who joins the entries. They are valid until the Joiner is
 // used again.
 func (j *Joiner) Entries(l *Log, at Position) (entries []*Entry, next Position, more, over bool, err error) {
-	j.entries, next, over, err = l.Read(j.entries[:0], at, maxChunk)
+	j.entries, next, over, err = l.Read(j.entries[:0], at, cmp.Or(j.Max, maxChunk))
 	return j.entries, next, err == nil && l.hasAfter(next), over, err
 }
 
