@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"crypto/tls"
 	"net"
 	"os"
 	"syscall"
@@ -20,6 +21,9 @@ const (
 
 // canTake reports whether a connection is of a kind that can be taken over.
 func canTake(c net.Conn) bool {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		return true
@@ -31,23 +35,33 @@ func canTake(c net.Conn) bool {
 type socket struct {
 	conn net.Conn // whose descriptor is fd; it is not used but to close it
 	fd   int
+	tls  *secure // over it; nil if there is no TLS
 }
 
 // open takes a connection over, and has the poller watch it. If it fails, the
 // connection can still be closed.
 func (s *socket) open(c net.Conn, p *poller, t token) error {
 	s.conn = c
-	raw, err := c.(syscall.Conn).SyscallConn()
+	secured, isTLS := c.(*tls.Conn)
+	if isTLS {
+		s.conn = secured.NetConn()
+	}
+	raw, err := s.conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}
 	if err := raw.Control(func(fd uintptr) { s.fd = int(fd) }); err != nil {
 		return err
 	}
-	if _, ok := c.(*net.TCPConn); ok {
+	if _, ok := s.conn.(*net.TCPConn); ok {
 		// Where the system does not know them, streams go on without.
 		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
 		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, unheardMost)
+	}
+	if isTLS {
+		if s.tls, err = newSecure(secured, s.fd); err != nil {
+			return err
+		}
 	}
 	return p.watch(unix.EPOLL_CTL_ADD, s.fd, t, 0)
 }
@@ -55,6 +69,9 @@ func (s *socket) open(c net.Conn, p *poller, t token) error {
 // write writes what there is room for. It is no error that this is less than
 // all.
 func (s *socket) write(p []byte) (n int, err error) {
+	if s.tls != nil {
+		return s.tls.write(p)
+	}
 	for {
 		n, err = unix.Write(s.fd, p)
 		switch err {
@@ -74,5 +91,7 @@ func (s *socket) await(p *poller, t token) error {
 	return p.watch(unix.EPOLL_CTL_MOD, s.fd, t, unix.EPOLLOUT)
 }
 
-// close closes the connection. If it is closed already, that is as good.
+// close closes the connection. If it is closed already, that is as good. TLS is
+// not told: to break off a body is what most streams end with, and a finished
+// one says so itself.
 func (s *socket) close() { _ = s.conn.Close() }
