@@ -56,6 +56,9 @@ func TestImportDirections(t *testing.T) {
 		}
 	}
 
+	const delivery = "caddymodule/internal/delivery"
+	wantNone(t, delivery, deps(t, delivery), "net/http", caddy, mellium, module+"xmppclient", module+"internal", module+"cmd")
+
 	wantNone(t, "caddymodule", imports(t, "caddymodule"), mellium)
 	wantNone(t, "caddymodule", deps(t, "caddymodule"), module+"internal", module+"cmd")
 

@@ -98,6 +98,10 @@ func (s *stream) LastWords(reason error) eventstream.Chunk {
 func (s *stream) Ended(reason error, written int64) {
 	s.bytes += written
 	s.logEnd(reason)
+	var p *delivery.PanicError
+	if errors.As(reason, &p) {
+		s.handler.log.Error("a stream ended by a panic", zap.Any("panic", p.Value), zap.ByteString("stack", p.Stack))
+	}
 	s.leaveAll()
 	if s.handler.hold.drop() {
 		logouts.Go(s.handler.dropAccount) // which takes time, and the loop has none

@@ -2,7 +2,9 @@ package delivery
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
@@ -34,7 +36,6 @@ var heartbeat = eventstream.NewChunk([]byte(eventstream.Heartbeat))
 // take makes the loop write what is new to a member.
 func (l *loop) take(m *Member, c net.Conn) {
 	m.taken, m.woken = true, nil
-	l.taken++
 	m.conn.since = l.now
 	err := m.conn.open(c, l.poller, token{slot: int32(m.slot), turn: m.turn})
 	switch {
@@ -154,6 +155,27 @@ func (l *loop) onReady(r readiness) {
 		l.finish(m, ErrGone)
 	default:
 		l.resume(m)
+	}
+}
+
+// A PanicError is why a stream ends in whose methods there was a panic.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// rescue is deferred by what calls a stream: a panic in it costs that stream, as
+// it does where a stream has a goroutine.
+func (l *loop) rescue(m *Member) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	l.joiner.Forget()
+	if m.taken && !m.gone {
+		l.finish(m, &PanicError{Value: value, Stack: debug.Stack()})
 	}
 }
 

@@ -37,7 +37,7 @@ type loop struct {
 	tick    time.Duration // 0 if there are no members
 	now     time.Duration // by the clock, when the round began
 
-	taken, takenBefore int // connections since memory was given back; until the last tick
+	begun, begunBefore int // streams since memory was given back; until the last tick
 }
 
 // An inbox is what others want of a loop.
@@ -217,6 +217,7 @@ func (l *loop) pass(s *section) bool {
 
 // serve has a stream write what is new.
 func (l *loop) serve(m *Member) {
+	defer l.rescue(m)
 	switch {
 	case m.gone:
 	case !m.taken:
@@ -238,6 +239,7 @@ func (l *loop) join(m *Member) {
 		m.slot = len(l.members)
 		l.members = append(l.members, m)
 	}
+	l.begun++
 	l.turn++
 	m.turn = l.turn
 	l.tickWithin(Slack(m.heartbeat))

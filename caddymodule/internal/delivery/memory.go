@@ -6,25 +6,25 @@ import (
 )
 
 const (
-	// many is how many connections were taken over on a loop when there is
-	// garbage to speak of.
+	// many is how many streams have begun on a loop when there is garbage to
+	// speak of.
 	many = 250
 	// tidyEvery is how long after garbage was collected it is at least until it
 	// is again.
 	tidyEvery = 10 * time.Second
 )
 
-// tidy gives memory back to the system when many connections have been taken
-// over and no more come. To accept one takes buffers and a stack that are ten
-// times what its stream needs from then on. Left to itself, a process that then
-// has little else to do keeps them for minutes.
+// tidy gives memory back to the system when many streams have begun and no more
+// do. For a stream that is taken over, what it took to accept its connection is
+// ten times what it needs from then on. Left to itself, a process that then has
+// little else to do keeps that for minutes.
 func (l *loop) tidy() {
-	quiet := l.taken == l.takenBefore
-	l.takenBefore = l.taken
-	if !quiet || l.taken < many {
+	quiet := l.begun == l.begunBefore
+	l.begunBefore = l.begun
+	if !quiet || l.begun < many {
 		return
 	}
-	l.taken, l.takenBefore = 0, 0
+	l.begun, l.begunBefore = 0, 0
 	now := int64(l.now)
 	last := l.engine.tidied.Load()
 	if (last == 0 || l.now-time.Duration(last) >= tidyEvery) && l.engine.tidied.CompareAndSwap(last, now) {

@@ -47,6 +47,7 @@ func (l *loop) lookAtAll() {
 }
 
 func (l *loop) look(m *Member, now time.Time) {
+	defer l.rescue(m)
 	if m.ended == 0 {
 		if err := m.stream.Over(now); err != nil {
 			l.over(m, err)
