@@ -20,6 +20,7 @@ func init() {
 const (
 	defaultPrefix    = "/eventsource/"
 	defaultHeartbeat = 15 * time.Second
+	minHeartbeat     = caddy.Duration(10 * time.Millisecond)
 	defaultRetry     = 3 * time.Second
 	defaultLinger    = time.Minute
 	defaultNodes     = 10_000

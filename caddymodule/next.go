@@ -39,11 +39,19 @@ func (s *stream) Next(j *eventstream.Joiner) (chunk eventstream.Chunk, more bool
 	return chunk, more, end
 }
 
-// nextJoint is Next for a stream of several nodes, whose events are its own.
+// nextJoint is Next for a stream of several nodes, whose events are its own. It
+// begins where it stopped the last time, so that a busy node does not keep the
+// others waiting.
 func (s *stream) nextJoint(j *eventstream.Joiner) (chunk eventstream.Chunk, more bool, end error) {
 	b := j.Scratch()
 	link := s.link
-	for i := range s.feeds {
+	for range s.feeds {
+		i := s.turn
+		if len(b) >= maxWrite {
+			more = true
+			break
+		}
+		s.turn = (s.turn + 1) % len(s.feeds)
 		f := &s.feeds[i]
 		entries, next, moreOfIt, over, err := j.Entries(f.node.events, f.at)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -46,8 +47,8 @@ func (h *Handler) provisionOptions() (err error) {
 	switch {
 	case checkPrefix(h.Prefix) != nil:
 		return checkPrefix(h.Prefix)
-	case h.Heartbeat < 0, h.Retry < 0, h.Linger < 0:
-		return errors.New("heartbeat, retry and linger cannot be negative")
+	case h.Heartbeat < minHeartbeat, h.Retry < 0, h.Linger < 0:
+		return fmt.Errorf("heartbeat must be %v at least, and retry and linger cannot be negative", time.Duration(minHeartbeat))
 	case h.Limits.Nodes < 0, h.Limits.Event < 0, h.Limits.NodesPerStream < 0, h.History.Events < 0, h.History.Bytes < 0:
 		return errors.New("limits and history cannot be negative")
 	case h.Limits.NodesPerStream > maxPerStream:

@@ -34,8 +34,8 @@ type response struct {
 	wrote    time.Time // when something was last
 	buffered bool      // something was that is not flushed yet
 	more     bool      // there may be more to write at once
-	takeable bool      // the connection can be taken over
-	taken    bool      // and was
+	tried    bool      // to take the connection over
+	taken    bool      // that was done
 	reason   error     // why it ended
 }
 
@@ -115,7 +115,6 @@ func (s *response) start() (held bool, err error) {
 	if s.r.Method != http.MethodHead {
 		ownDeadlines(s.r)
 		s.began, s.patience = true, time.Time{}
-		s.takeable = s.canBeTaken()
 	}
 	return err != nil, nil
 }
@@ -155,8 +154,8 @@ func (s *response) tellStart(held bool) error {
 // goOn hands the connection over, or waits if there is nothing to write, and
 // writes what is new.
 func (s *response) goOn() (err error) {
-	if s.taken = s.takeOver(); s.taken {
-		return nil
+	if s.taken, err = s.takeOver(); s.taken || err != nil {
+		return err
 	}
 	if !s.more {
 		err = s.wait(nil)

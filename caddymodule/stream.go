@@ -41,6 +41,7 @@ type stream struct {
 	joint    *eventstream.Joint // of their events; nil if the request does not name several
 	openOnly bool               // only nodes whose access model is open may be shown
 	link     xmppclient.Link    // as the client knows it
+	turn     int                // the feed that is read first, if there are several
 
 	client string // its address
 	opened time.Time
@@ -75,7 +76,7 @@ func (s *stream) Interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.w != nil {
-		_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now()) // where there are none, the server's own bounds hold
+		_ = http.NewResponseController(s.w).SetWriteDeadline(time.Unix(1, 0)) // where there are none, the server's own bounds hold
 	}
 }
 
@@ -98,10 +99,6 @@ func (s *stream) LastWords(reason error) eventstream.Chunk {
 func (s *stream) Ended(reason error, written int64) {
 	s.bytes += written
 	s.logEnd(reason)
-	var p *delivery.PanicError
-	if errors.As(reason, &p) {
-		s.handler.log.Error("a stream ended by a panic", zap.Any("panic", p.Value), zap.ByteString("stack", p.Stack))
-	}
 	s.leaveAll()
 	if s.handler.hold.drop() {
 		logouts.Go(s.handler.dropAccount) // which takes time, and the loop has none
@@ -117,9 +114,15 @@ func (s *stream) leaveAll() {
 
 // logEnd logs that the stream ended.
 func (s *stream) logEnd(reason error) {
-	s.handler.log.Debug("stream ended",
-		zap.Stringer("node", s.feeds[0].node.id), zap.Int("nodes", len(s.feeds)), zap.String("client_ip", s.client),
-		zap.Duration("duration", time.Since(s.opened)), zap.Int64("bytes", s.bytes), zap.NamedError("reason", reason))
+	if entry := s.handler.log.Check(zap.DebugLevel, "stream ended"); entry != nil {
+		entry.Write(
+			zap.Stringer("node", s.feeds[0].node.id), zap.Int("nodes", len(s.feeds)), zap.String("client_ip", s.client),
+			zap.Duration("duration", time.Since(s.opened)), zap.Int64("bytes", s.bytes), zap.NamedError("reason", reason))
+	}
+	var p *delivery.PanicError
+	if errors.As(reason, &p) {
+		s.handler.log.Error("a stream ended by a panic", zap.Any("panic", p.Value), zap.ByteString("stack", p.Stack))
+	}
 }
 
 // Interface guard

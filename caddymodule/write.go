@@ -15,8 +15,8 @@ import (
 const maxWrite = 64 << 10
 
 // joiners are for who joins events and has written them before the next. They
-// join no more than what HTTP/2 buffers, so that nobody waits for a client with
-// a joiner in hand.
+// join no more than what HTTP/2 buffers, so that who waits for a client, which
+// is to flush, has none in hand.
 var joiners = sync.Pool{New: func() any { return &eventstream.Joiner{Own: true, Max: 4 << 10} }}
 
 // writeNext writes what there is.

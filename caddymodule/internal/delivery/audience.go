@@ -6,7 +6,7 @@ import "sync/atomic"
 type Audience struct {
 	home     int // the loop of the first ones
 	streams  atomic.Int64
-	sections []section // one for each loop
+	sections []atomic.Pointer[section] // one for each loop; nil if no stream of it ever joined
 }
 
 // A section is the part of an audience that is on one loop.
@@ -32,21 +32,29 @@ type seat struct {
 
 // NewAudience returns an audience without streams.
 func (e *Engine) NewAudience() *Audience {
-	a := &Audience{home: int(e.next.Add(1)), sections: make([]section, len(e.loops))}
-	for i, l := range e.loops {
-		a.sections[i].audience, a.sections[i].loop = a, l
-	}
-	return a
+	return &Audience{home: int(e.next.Add(1)), sections: make([]atomic.Pointer[section], len(e.loops))}
 }
 
 // Notify has all streams of the audience look what is new. It does not wait, and
 // may be called from any goroutine.
 func (a *Audience) Notify() {
 	for i := range a.sections {
-		if s := &a.sections[i]; s.streams.Load() > 0 && !s.told.Swap(true) {
+		if s := a.sections[i].Load(); s != nil && s.streams.Load() > 0 && !s.told.Swap(true) {
 			s.loop.tell(s)
 		}
 	}
+}
+
+// section returns the section of the i-th loop for a stream that joins it.
+func (a *Audience) section(l *loop, i int) *section {
+	s := a.sections[i].Load()
+	if s == nil {
+		a.sections[i].CompareAndSwap(nil, &section{audience: a, loop: l})
+		s = a.sections[i].Load()
+	}
+	a.streams.Add(1)
+	s.streams.Add(1)
+	return s
 }
 
 // add seats a member.

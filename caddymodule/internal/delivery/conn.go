@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/caddy-pubsub/caddy-pubsub/caddymodule/internal/eventstream"
@@ -25,8 +26,9 @@ var (
 type conn struct {
 	socket
 	written int64
-	since   time.Duration // when all was written, or when that failed: by the clock
-	rest    []byte        // what has yet to be written of a chunk; nil if nothing has
+	since   time.Duration // when all was written, or so much of what was not: by the clock
+	before  int64         // what was written then
+	rest    []byte        // what has yet to be written; nil if nothing has
 	reason  error         // to end when that is written
 }
 
@@ -61,24 +63,34 @@ func (l *loop) feed(m *Member) {
 	case m.gone:
 	case err != nil:
 		l.endAfter(m, err)
-	case more && m.conn.rest == nil:
+	case more && m.conn.rest == nil && !m.inMore && !m.isTold():
+		m.inMore = true
 		l.more = append(l.more, m)
 	}
 }
 
-// send writes a chunk, and keeps what the connection does not take.
+// send writes a chunk, and keeps what the connection does not take. Nothing of
+// what was sent before may be left.
 func (l *loop) send(m *Member, chunk eventstream.Chunk) {
 	c := &m.conn
 	p := chunk.Framed()
 	n, err := c.write(p)
-	c.written += int64(n)
-	c.since = l.now
+	l.wrote(m, n)
 	switch {
 	case err != nil:
 		l.finish(m, err)
 	case n < len(p):
 		c.rest = chunk.Rest(n)
 		l.await(m)
+	}
+}
+
+// wrote notes that the client takes what it is sent.
+func (l *loop) wrote(m *Member, n int) {
+	c := &m.conn
+	c.written += int64(n)
+	if c.rest == nil || c.written-c.before >= enough {
+		c.since, c.before = l.now, c.written
 	}
 }
 
@@ -96,14 +108,14 @@ func (l *loop) resume(m *Member) {
 		return
 	}
 	n, err := c.write(c.rest)
-	c.written += int64(n)
+	l.wrote(m, n)
 	switch c.rest = c.rest[n:]; {
 	case err != nil:
 		l.finish(m, err)
 	case len(c.rest) > 0:
 		l.await(m)
 	default:
-		c.rest, c.since = nil, l.now
+		c.rest, c.since, c.before = nil, l.now, c.written
 		if c.reason != nil {
 			l.finish(m, c.reason)
 		} else {
@@ -125,36 +137,38 @@ func (l *loop) endConn(m *Member, reason error) {
 	}
 }
 
-// endAfter ends a stream when what is left of it has been written.
+// endAfter ends a stream when all has been written.
 func (l *loop) endAfter(m *Member, reason error) {
-	if m.conn.rest == nil {
-		l.finish(m, reason)
-		return
+	c := &m.conn
+	c.reason = reason
+	if errors.Is(reason, End) {
+		if c.rest == nil {
+			l.send(m, eventstream.LastChunk)
+		} else {
+			c.rest = append(slices.Clone(c.rest), eventstream.LastChunk.Framed()...)
+		}
 	}
-	m.conn.reason = reason
+	if !m.gone && c.rest == nil {
+		l.finish(m, reason)
+	}
 }
 
 // finish closes the connection, and takes the stream out of the engine.
 func (l *loop) finish(m *Member, reason error) {
-	c := &m.conn
-	if errors.Is(reason, End) && c.rest == nil {
-		// It is closed in any case.
-		_, _ = c.write([]byte(eventstream.LastChunk))
-	}
-	c.close()
+	m.conn.close()
 	l.leave(m)
-	m.stream.Ended(reason, c.written)
+	m.stream.Ended(reason, m.conn.written)
 }
 
 // onReady is called when something happened to a connection.
 func (l *loop) onReady(r readiness) {
 	m := l.members[r.slot]
 	switch {
-	case m == nil || m.turn != r.turn || m.gone: // it was another's
+	case m == nil || m.turn != r.turn: // it was another's
 	case r.gone:
 		l.finish(m, ErrGone)
 	default:
-		l.resume(m)
+		l.safely(m, (*loop).resume)
 	}
 }
 
@@ -166,16 +180,27 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// rescue is deferred by what calls a stream: a panic in it costs that stream, as
-// it does where a stream has a goroutine.
+// safely does something with a member.
+func (l *loop) safely(m *Member, do func(*loop, *Member)) {
+	defer l.rescue(m)
+	do(l, m)
+}
+
+// rescue is deferred by what calls a stream: a panic in it costs that stream
+// alone. (One in Ended is not survived: that stream has ended.)
 func (l *loop) rescue(m *Member) {
 	value := recover()
 	if value == nil {
 		return
 	}
 	l.joiner.Forget()
-	if m.taken && !m.gone {
-		l.finish(m, &PanicError{Value: value, Stack: debug.Stack()})
+	err := &PanicError{Value: value, Stack: debug.Stack()}
+	switch {
+	case m.gone:
+	case m.taken:
+		l.finish(m, err)
+	default:
+		l.over(m, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 type Engine struct {
 	loops   []*loop
 	begin   func() // starts the loops, at the first call
+	begun   atomic.Bool
 	running sync.WaitGroup
 	next    atomic.Uint32 // the loop that the next audience prefers
 	tidied  atomic.Int64  // when memory was given back last, by the clock
@@ -26,29 +27,37 @@ func New() *Engine {
 		for _, l := range e.loops {
 			l.begin()
 		}
+		e.begun.Store(true)
 	})
 	return e
 }
 
-// Close ends the loops and waits until they have ended. All streams must have
-// left.
+// Close ends the loops and waits until they have ended. No stream may join any
+// more, and those that were taken over must have ended.
 func (e *Engine) Close() {
-	e.begin() // or never
+	if !e.begun.Load() {
+		return
+	}
 	for _, l := range e.loops {
 		l.end()
 	}
 	e.running.Wait()
 }
 
-// Review has all streams asked at once whether they are over. Otherwise they
-// are asked about every second. It returns when those that were taken over have
-// been, or after the time given.
+// Review has all streams asked at once whether they are over, instead of within
+// about a second. It returns when they have been, and those that were taken
+// over have ended, or after the time given.
 func (e *Engine) Review(patience time.Duration) {
-	e.begin()
+	if !e.begun.Load() {
+		return
+	}
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
+	reviewed := make(chan struct{}, len(e.loops))
 	for _, l := range e.loops {
-		reviewed := l.review()
+		l.review(reviewed)
+	}
+	for range e.loops {
 		select {
 		case <-reviewed:
 		case <-timeout.C:
@@ -65,16 +74,13 @@ func (e *Engine) Join(m *Member, s Stream, heartbeat time.Duration, audiences ..
 	e.begin()
 	first := audiences[0]
 	m.stream, m.heartbeat, m.woken = s, heartbeat, make(chan struct{}, 1)
-	i := first.home + int(first.streams.Load()/together)
-	m.loop = e.loops[i%len(e.loops)]
+	i := (first.home + int(first.streams.Load()/together)) % len(e.loops)
+	m.loop = e.loops[i]
 	m.seats = m.one[:0]
 	for _, a := range audiences {
-		a.streams.Add(1)
-		section := &a.sections[i%len(e.loops)]
-		section.streams.Add(1)
-		m.seats = append(m.seats, seat{member: m, section: section})
+		m.seats = append(m.seats, seat{member: m, section: a.section(m.loop, i)})
 	}
-	m.loop.post(call{m, (*loop).join}, false)
+	m.loop.post(call{m, (*loop).join}, true)
 }
 
 // together is how many streams of a source are on one loop before the next is

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// slice is how many streams are served before the loop looks what else
-	// there is to do.
+	// slice is how many streams of a section, how many that have more to write,
+	// and how many that have room again are served before the loop looks what
+	// else there is to do.
 	slice = 128
 	// maxTick is how often a loop looks at what depends on time, at least.
 	maxTick = time.Second
@@ -31,7 +32,8 @@ type loop struct {
 	free    []int      // slots of members that are empty
 	turn    int32      // of the last member that joined
 	queue   []*section // whose streams are to be served
-	more    []*Member  // which have more to write, though nothing happened
+	more    []*Member  // which have more to write, though nothing happens
+	events  []readiness
 	joiner  eventstream.Joiner
 	ticker  *time.Ticker
 	tick    time.Duration // 0 if there are no members
@@ -45,7 +47,7 @@ type inbox struct {
 	calls   []call
 	told    []*section
 	ready   []readiness
-	reviews []chan struct{}
+	reviews []chan<- struct{} // each gets one
 }
 
 // A call is something that is to be done with a member.
@@ -84,7 +86,7 @@ func (l *loop) wake() {
 	}
 }
 
-// post has the loop make a call, at once or when it does something else anyway.
+// post has the loop make a call, at once or with the next tick at the latest.
 func (l *loop) post(c call, atOnce bool) {
 	l.mu.Lock()
 	l.calls = append(l.calls, c)
@@ -110,14 +112,12 @@ func (l *loop) isReady(ready []readiness) {
 	l.wake()
 }
 
-// review has the loop look at all members. The channel is closed when it has.
-func (l *loop) review() <-chan struct{} {
-	done := make(chan struct{})
+// review has the loop look at all members, and send when it has.
+func (l *loop) review(done chan<- struct{}) {
 	l.mu.Lock()
 	l.reviews = append(l.reviews, done)
 	l.mu.Unlock()
 	l.wake()
-	return done
 }
 
 // run serves the streams until the loop is to end.
@@ -147,30 +147,41 @@ func (l *loop) round() bool {
 	l.now = clock()
 	l.receive()
 	if len(l.queue) > 0 {
-		s := l.queue[0]
-		l.queue = l.queue[1:]
+		s := pop(&l.queue)
 		if l.pass(s) {
 			l.queue = append(l.queue, s)
 		} else {
 			s.queued = false
 		}
 	}
-	more := l.more
-	l.more = nil
-	for _, m := range more {
+	for range min(slice, len(l.more)) {
+		m := pop(&l.more)
+		m.inMore = false
 		l.serve(m)
 	}
-	return len(l.queue)+len(l.more) > 0
+	for range min(slice, len(l.events)) {
+		l.onReady(pop(&l.events))
+	}
+	return len(l.queue)+len(l.more)+len(l.events) > 0
 }
 
-// receive does what came in.
+// pop takes the first of a queue.
+func pop[T any](queue *[]T) T {
+	var zero T
+	first := (*queue)[0]
+	(*queue)[0] = zero // the array outlives the slice
+	*queue = (*queue)[1:]
+	return first
+}
+
+// receive does what came in, or queues it.
 func (l *loop) receive() {
 	l.mu.Lock()
 	l.inbox, l.inbox2 = l.inbox2, l.inbox
 	l.mu.Unlock()
 	in := &l.inbox2
 	for _, c := range in.calls {
-		c.do(l, c.member)
+		l.safely(c.member, c.do)
 	}
 	for _, s := range in.told {
 		s.again = s.left > 0
@@ -179,14 +190,12 @@ func (l *loop) receive() {
 			l.queue = append(l.queue, s)
 		}
 	}
-	for _, r := range in.ready {
-		l.onReady(r)
-	}
+	l.events = append(l.events, in.ready...)
 	if len(in.reviews) > 0 {
 		l.lookAtAll()
 	}
 	for _, done := range in.reviews {
-		close(done)
+		done <- struct{}{} // there is room
 	}
 	in.clear()
 }
@@ -243,6 +252,7 @@ func (l *loop) join(m *Member) {
 	l.turn++
 	m.turn = l.turn
 	l.tickWithin(Slack(m.heartbeat))
+	m.wake() // whatever it was told until now was not for its seats
 }
 
 // leave removes a member.

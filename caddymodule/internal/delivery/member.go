@@ -11,8 +11,8 @@ import (
 // A Stream is what the members of an engine are to their user. None of its
 // methods may wait. All are called by the loop.
 type Stream interface {
-	// Over returns why the stream has to end by now, or nil. It is asked about
-	// every second until it returns an error.
+	// Over returns why the stream has to end by now, or nil. It is asked every
+	// second, or more often, until it returns an error.
 	Over(now time.Time) error
 
 	// Interrupt ends a write that the goroutine of the stream waits in.
@@ -48,15 +48,16 @@ type Member struct {
 	busy  atomic.Int64 // since when it writes, by the loop's clock; 0 if it does not
 	over  atomic.Pointer[error]
 
-	// Owned by the loop:
-	seats []seat
-	one   [1]seat // of them, for a stream that has one source
-	slot  int
-	turn  int32 // which member of the slot it is
-	gone  bool
-	ended int64 // when it was told that it is over
-	taken bool
-	conn  conn // if it is taken
+	// Owned by the loop, after Join:
+	seats  []seat
+	one    [1]seat // of them, for a stream that has one source
+	slot   int
+	turn   int32 // which member of the slot it is
+	gone   bool
+	inMore bool  // in the loop's list of those that have more to write
+	ended  int64 // when it was told that it is over
+	taken  bool
+	conn   conn // if it is taken
 }
 
 // Woken returns a channel that receives when there may be something new, the
@@ -107,3 +108,13 @@ func (m *Member) wake() {
 var epoch = time.Now()
 
 func clock() time.Duration { return time.Since(epoch) }
+
+// isTold reports whether the loop will come to the member again anyway.
+func (m *Member) isTold() bool {
+	for i := range m.seats {
+		if m.seats[i].section.told.Load() {
+			return true
+		}
+	}
+	return false
+}

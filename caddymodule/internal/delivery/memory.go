@@ -24,10 +24,10 @@ func (l *loop) tidy() {
 	if !quiet || l.begun < many {
 		return
 	}
-	l.begun, l.begunBefore = 0, 0
 	now := int64(l.now)
 	last := l.engine.tidied.Load()
 	if (last == 0 || l.now-time.Duration(last) >= tidyEvery) && l.engine.tidied.CompareAndSwap(last, now) {
+		l.begun, l.begunBefore = 0, 0
 		l.engine.running.Go(debug.FreeOSMemory)
 	}
 }

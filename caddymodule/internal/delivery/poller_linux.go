@@ -3,6 +3,7 @@ package delivery
 import (
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,15 @@ func newPoller() (*poller, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	p.ready, err = p.file.SyscallConn()
-	return p, err
+	// Where there are no deadlines, Go does not watch the file.
+	if err = p.file.SetDeadline(time.Time{}); err == nil {
+		p.ready, err = p.file.SyscallConn()
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // watch has the connection watched until it is closed: for its end, and for the
@@ -42,7 +50,10 @@ func (p *poller) run(each func([]readiness)) {
 	for {
 		var n int
 		err := p.ready.Read(func(fd uintptr) bool {
-			n, _ = unix.EpollWait(int(fd), events, 0) // interrupted at worst
+			err := error(unix.EINTR)
+			for err == unix.EINTR {
+				n, err = unix.EpollWait(int(fd), events, 0)
+			}
 			return n > 0
 		})
 		if err != nil {

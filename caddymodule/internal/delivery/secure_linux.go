@@ -17,6 +17,8 @@ type secure struct {
 	raw  net.Conn
 	fd   int
 	most int // bytes that there is room for if there is any
+
+	deadline time.Duration // of raw, by the clock
 }
 
 const (
@@ -24,7 +26,8 @@ const (
 	// system takes twice as much for what it has to note about them.
 	sendBuffer = 128 << 10
 	// stuckFor bounds a write that has to wait though there was room, as when
-	// the system runs out of memory. The connection is cut then.
+	// the system has no memory left for sockets. Others wait meanwhile, and the
+	// connection is cut then.
 	stuckFor = time.Second
 )
 
@@ -46,8 +49,7 @@ func (s *secure) write(p []byte) (n int, err error) {
 		if !s.hasRoom() {
 			return n, nil
 		}
-		// If there is none, the write fails.
-		_ = s.raw.SetWriteDeadline(time.Now().Add(stuckFor))
+		s.setDeadline()
 		k := min(len(p)-n, s.most)
 		if _, err := s.conn.Write(p[n : n+k]); err != nil {
 			return n, err
@@ -55,6 +57,16 @@ func (s *secure) write(p []byte) (n int, err error) {
 		n += k
 	}
 	return n, nil
+}
+
+// setDeadline makes sure that the next write does not last for ever. It is not
+// done for each, which would cost as much as a tenth of it.
+func (s *secure) setDeadline() {
+	now := clock()
+	if s.deadline-now < stuckFor {
+		s.deadline = now + 2*stuckFor
+		_ = s.raw.SetWriteDeadline(epoch.Add(s.deadline)) // it fails if the write does
+	}
 }
 
 // hasRoom reports whether something can be written without waiting, be it that

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -14,8 +15,9 @@ const (
 	// been sent, so that those who do not read do not fill its memory: what
 	// they missed is in the log.
 	unsentMost = 128 << 10
-	// unheardMost is for how long a client may acknowledge nothing, in
-	// milliseconds (RFC 5482). Whoever is gone without a word is noticed so.
+	// unheardMost is for how long a client may acknowledge nothing, or have no
+	// room for what was sent, in milliseconds (RFC 5482). Whoever is gone
+	// without a word is noticed so.
 	unheardMost = 60_000
 )
 
@@ -33,7 +35,7 @@ func canTake(c net.Conn) bool {
 
 // A socket writes to a connection without waiting.
 type socket struct {
-	conn net.Conn // whose descriptor is fd; it is not used but to close it
+	conn net.Conn // whose descriptor is fd
 	fd   int
 	tls  *secure // over it; nil if there is no TLS
 }
@@ -46,7 +48,11 @@ func (s *socket) open(c net.Conn, p *poller, t token) error {
 	if isTLS {
 		s.conn = secured.NetConn()
 	}
-	raw, err := s.conn.(syscall.Conn).SyscallConn()
+	sys, ok := s.conn.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("a connection of type %T has no descriptor", s.conn)
+	}
+	raw, err := sys.SyscallConn()
 	if err != nil {
 		return err
 	}

@@ -3,14 +3,18 @@ package delivery
 import "time"
 
 const (
-	// writeFor is how long a client may take to read what was written.
+	// writeFor is how long a client may take to read enough of what there is,
+	// or all of it. It need not be fast, but must go on reading.
 	writeFor = 20 * time.Second
+	enough   = 64 << 10
 	// endFor is how long it may take to read the last that it is told.
 	endFor = time.Second
 )
 
 // Slack is how exactly the time is kept of streams with such a heartbeat.
-func Slack(heartbeat time.Duration) time.Duration { return min(heartbeat/8, maxTick) }
+func Slack(heartbeat time.Duration) time.Duration {
+	return max(min(heartbeat/8, maxTick), time.Millisecond)
+}
 
 // tickWithin makes sure that the loop looks at its members as often.
 func (l *loop) tickWithin(d time.Duration) {

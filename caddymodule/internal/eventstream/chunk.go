@@ -14,8 +14,8 @@ type Chunk struct {
 	lent   bool
 }
 
-// LastChunk is what comes after the last chunk of a body.
-const LastChunk = "0\r\n\r\n"
+// LastChunk is what comes after all other chunks of a body.
+var LastChunk = Chunk{framed: []byte("0\r\n\r\n")}
 
 const (
 	// chunkHead is how much room the head of a chunk needs at most.
@@ -48,7 +48,8 @@ func (c Chunk) Body() []byte {
 	if c.IsEmpty() {
 		return nil
 	}
-	return c.framed[c.start : len(c.framed)-len(chunkTail)]
+	end := len(c.framed) - len(chunkTail)
+	return c.framed[c.start:end:end]
 }
 
 // Framed returns the chunk.

@@ -78,6 +78,9 @@ func (j *Joiner) join(entries []*Entry) Chunk {
 // Scratch returns memory to append to what Lend makes a chunk of.
 func (j *Joiner) Scratch() []byte {
 	j.log = nil // its chunk may be there
+	if cap(j.scratch) > 2*maxChunk {
+		j.scratch = nil // there was something large once
+	}
 	return append(j.scratch[:0], make([]byte, chunkHead)...)
 }
 
