@@ -34,18 +34,18 @@ var (
 // goroutine that serves the request, until the connection is taken over; then
 // it belongs to the loop that writes to it.
 type stream struct {
-	handler  *Handler
 	member   delivery.Member
 	feeds    []feed
 	one      [1]feed            // of them, if there is one
 	joint    *eventstream.Joint // of their events; nil if the request does not name several
+	turn     int                // the feed that is read first, if there are several
 	openOnly bool               // only nodes whose access model is open may be shown
 	link     xmppclient.Link    // as the client knows it
-	turn     int                // the feed that is read first, if there are several
 
-	client string // its address
-	opened time.Time
-	bytes  int64 // written by the goroutine
+	handler *Handler
+	client  string // its address
+	opened  time.Time
+	bytes   int64 // written by the goroutine
 
 	endAt time.Time // when it ends because the config is gone; owned by the loop
 

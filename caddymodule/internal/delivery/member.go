@@ -38,7 +38,6 @@ type Stream interface {
 // stream. It had better be part of what the stream is: loops go from one to the
 // next, and have to fetch from memory what they look at.
 type Member struct {
-	stream    Stream
 	loop      *loop
 	heartbeat time.Duration
 
@@ -49,14 +48,15 @@ type Member struct {
 	over  atomic.Pointer[error]
 
 	// Owned by the loop, after Join:
-	seats  []seat
-	one    [1]seat // of them, for a stream that has one source
 	slot   int
 	turn   int32 // which member of the slot it is
-	gone   bool
 	inMore bool  // in the loop's list of those that have more to write
-	ended  int64 // when it was told that it is over
+	gone   bool
 	taken  bool
+	ended  int64 // when it was told that it is over
+	seats  []seat
+	one    [1]seat // of them, for a stream that has one source
+	stream Stream
 	conn   conn // if it is taken
 }
 

@@ -100,4 +100,22 @@ func (s *socket) await(p *poller, t token) error {
 // close closes the connection. If it is closed already, that is as good. TLS is
 // not told: to break off a body is what most streams end with, and a finished
 // one says so itself.
-func (s *socket) close() { _ = s.conn.Close() }
+func (s *socket) close() {
+	s.drain()
+	_ = s.conn.Close()
+}
+
+// drain discards what the client sent after its request. If that were still
+// there when the connection is closed, the system would break the connection
+// off, and with it what has not left yet.
+func (s *socket) drain() {
+	if s.fd <= 0 {
+		return // it was not opened
+	}
+	var b [4 << 10]byte
+	for range 16 {
+		if n, err := unix.Read(s.fd, b[:]); n <= 0 && err != unix.EINTR {
+			return
+		}
+	}
+}
