@@ -132,7 +132,11 @@ func (l *loop) endConn(m *Member, reason error) {
 			l.send(m, chunk)
 		}
 	}
-	if !m.gone {
+	switch {
+	case m.gone:
+	case errors.Is(reason, End):
+		l.endAfter(m, reason)
+	default:
 		l.finish(m, reason)
 	}
 }

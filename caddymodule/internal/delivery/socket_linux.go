@@ -87,6 +87,8 @@ func (s *socket) write(p []byte) (n int, err error) {
 			return 0, nil
 		case unix.EINTR:
 			continue
+		case unix.EPIPE, unix.ECONNRESET:
+			return 0, ErrGone
 		}
 		return 0, os.NewSyscallError("write", err)
 	}
