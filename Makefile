@@ -26,7 +26,7 @@ race:
 	$(GO) test -race -timeout 10m ./...
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./xmppclient ./caddymodule/internal/eventstream
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./xmppclient ./caddymodule/internal/eventstream ./caddymodule/internal/delivery
 
 # The servers and the browser come from the distribution. Their own services
 # are not touched: the tests run instances of theirs, at other ports.
