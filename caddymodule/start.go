@@ -117,19 +117,21 @@ func isClosed(c <-chan struct{}) bool {
 // then what there is to catch up with, a part at a time. write must not keep
 // what it is given.
 func (s *response) tell(starts []eventstream.Start, subscribed bool, write func([]byte) error) error {
-	b := s.appendFirst(make([]byte, 0, 1<<10), starts, subscribed)
+	j := joiners.Get().(*eventstream.Joiner)
+	defer joiners.Put(j)
+	b := s.appendFirst(j.Scratch(), starts, subscribed)
 	for i := range starts {
 		for _, e := range starts[i].Entries {
 			if b = s.appendEntry(b, i, e); len(b) < maxWrite {
 				continue
 			}
-			if err := write(b); err != nil {
+			if err := write(j.Lend(b).Body()); err != nil {
 				return err
 			}
-			b = b[:0]
+			b = j.Scratch()
 		}
 	}
-	return write(b)
+	return write(j.Lend(b).Body())
 }
 
 // appendFirst appends the events that come before those of the logs.
