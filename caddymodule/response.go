@@ -25,7 +25,8 @@ type response struct {
 	w           http.ResponseWriter
 	r           *http.Request
 	rc          *http.ResponseController
-	several     bool // the request names nodes by its query
+	gone        <-chan struct{} // closed when the client is
+	several     bool            // the request names nodes by its query
 	lastEventID string
 
 	refused  *node     // the one that the error of admit is about
@@ -57,7 +58,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, ids []xmppclie
 	}
 	h.account.engine.Join(&s.member, s, time.Duration(h.Heartbeat), audiences...)
 	return &response{
-		stream: s, w: w, r: r, rc: http.NewResponseController(w),
+		stream: s, w: w, r: r, rc: http.NewResponseController(w), gone: r.Context().Done(),
 		several: several, lastEventID: lastEventID(r), refused: s.feeds[0].node,
 	}, nil
 }

@@ -72,7 +72,7 @@ func (s *response) wait(also <-chan struct{}) error {
 	select {
 	case <-s.member.Woken():
 	case <-also:
-	case <-s.r.Context().Done():
+	case <-s.gone:
 		return delivery.ErrGone
 	}
 	if err := s.member.Over(); err != nil {
