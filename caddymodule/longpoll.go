@@ -92,7 +92,7 @@ func (s *response) id() string {
 // whyOver returns why there will be no more events, if it is that one of the
 // nodes cannot be shown any more.
 func (s *response) whyOver(end error) error {
-	if !errors.Is(end, delivery.End) {
+	if !errors.Is(end, delivery.ErrEnd) {
 		return end
 	}
 	if _, err := s.admitOnce(false); err != nil {

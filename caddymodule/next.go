@@ -24,7 +24,7 @@ func (s *stream) Next(j *eventstream.Joiner) (chunk eventstream.Chunk, more bool
 	state := f.node.state(s.openOnly)
 	switch {
 	case state.isDenied():
-		return eventstream.NewChunk(s.event("subscription", f.node.events.ID(f.at), subscriptionXML(f.node.id.Name, "none"))), false, delivery.End
+		return eventstream.NewChunk(s.event("subscription", f.node.events.ID(f.at), subscriptionXML(f.node.id.Name, "none"))), false, delivery.ErrEnd
 	case state.access != granted:
 		chunk, more, over = eventstream.Chunk{}, false, false
 	default:
@@ -34,7 +34,7 @@ func (s *stream) Next(j *eventstream.Joiner) (chunk eventstream.Chunk, more bool
 		chunk = eventstream.NewChunk(chunk.Body(), []byte(comment))
 	}
 	if over {
-		end = delivery.End
+		end = delivery.ErrEnd
 	}
 	return chunk, more, end
 }
@@ -62,14 +62,14 @@ func (s *stream) nextJoint(j *eventstream.Joiner) (chunk eventstream.Chunk, more
 		switch {
 		case state.isDenied():
 			b = append(b, s.event("subscription", f.node.events.ID(f.at), subscriptionXML(f.node.id.Name, "none"))...)
-			end = delivery.End
+			end = delivery.ErrEnd
 		case state.access == granted:
 			for _, e := range entries {
 				b = s.appendEntry(b, i, e)
 			}
 			f.at, more = next, more || moreOfIt
 			if over {
-				end = delivery.End
+				end = delivery.ErrEnd
 			}
 		}
 	}

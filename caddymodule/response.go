@@ -127,7 +127,7 @@ func (s *response) head() {
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Incremental", "?1")
-	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat)) // see serve: HTTP/2 does it where the stack is full
 	s.w.WriteHeader(http.StatusOK)
 }
 
@@ -181,7 +181,7 @@ func (s *response) end() error {
 	case s.r.Context().Err() != nil:
 		s.reason = delivery.ErrGone
 		return nil
-	case errors.Is(s.reason, delivery.End):
+	case errors.Is(s.reason, delivery.ErrEnd):
 		// The last event said why, and there is nothing to come back for. A
 		// browser forgets what it has not yet handed to the page when a
 		// stream is aborted.

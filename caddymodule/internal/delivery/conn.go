@@ -13,9 +13,9 @@ import (
 
 // Why streams end that were taken over.
 var (
-	// End means that there will be no more; the body is finished, where in all
+	// ErrEnd means that there will be no more; the body is finished, where in all
 	// other cases it is broken off.
-	End = errors.New("there will be no more events")
+	ErrEnd = errors.New("there will be no more events")
 	// ErrGone means that the client closed the connection.
 	ErrGone = errors.New("the client went away")
 	// ErrSlow means that the client did not read what was written.
@@ -134,7 +134,7 @@ func (l *loop) endConn(m *Member, reason error) {
 	}
 	switch {
 	case m.gone:
-	case errors.Is(reason, End):
+	case errors.Is(reason, ErrEnd):
 		l.endAfter(m, reason)
 	default:
 		l.finish(m, reason)
@@ -145,7 +145,7 @@ func (l *loop) endConn(m *Member, reason error) {
 func (l *loop) endAfter(m *Member, reason error) {
 	c := &m.conn
 	c.reason = reason
-	if errors.Is(reason, End) {
+	if errors.Is(reason, ErrEnd) {
 		if c.rest == nil {
 			l.send(m, eventstream.LastChunk)
 		} else {

@@ -62,7 +62,7 @@ func TestGone(t *testing.T) {
 			wantUntil(t, cl, 3)
 			l.Close()
 			s.work()
-			wantEnd(t, next, End)
+			wantEnd(t, next, ErrEnd)
 		})
 	}
 }
@@ -128,7 +128,7 @@ func TestWriteFails(t *testing.T) {
 	put(l, 1, 1, 10)
 	s.work()
 	e := receive(t, st.ended, "the end")
-	if e.reason == nil || errors.Is(e.reason, End) || e.written != 0 {
+	if e.reason == nil || errors.Is(e.reason, ErrEnd) || e.written != 0 {
 		t.Errorf("it ended after %d bytes: %v, want an error of the write", e.written, e.reason)
 	}
 	wantNoSeats(t, s, a)
@@ -140,8 +140,8 @@ func TestEnd(t *testing.T) {
 		reason   error
 		finished bool
 	}{
-		{"there is no more", End, true},
-		{"that and more", fmt.Errorf("the source says: %w", End), true},
+		{"there is no more", ErrEnd, true},
+		{"that and more", fmt.Errorf("the source says: %w", ErrEnd), true},
 		{"any other reason", errTest, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,18 +187,18 @@ func TestEnd(t *testing.T) {
 // TestEndAfterTheRest: a stream that has come to its end writes what it has
 // begun.
 func TestEndAfterTheRest(t *testing.T) {
-	for _, reason := range []error{End, errTest} {
+	for _, reason := range []error{ErrEnd, errTest} {
 		eachKind(t, func(t *testing.T, kind func(testing.TB) (server, client net.Conn)) {
 			s := newStill(t)
 			l, a := s.source(wide)
-			if reason == End {
+			if reason == ErrEnd {
 				put(l, 1, 1, 1<<20)
 				l.Close()
 			}
 			server, c := kind(t)
 			narrow(server, c)
 			st := newStream(l)
-			if reason != End {
+			if reason != ErrEnd {
 				put(l, 1, 1, 1<<20)
 				st.last = reason
 			}
@@ -216,7 +216,7 @@ func TestEndAfterTheRest(t *testing.T) {
 			if err := receive(t, read, "the event"); err != nil {
 				t.Fatal(err)
 			}
-			wantFinished(t, cl, reason == End)
+			wantFinished(t, cl, reason == ErrEnd)
 			wantEnd(t, st, reason)
 		})
 	}
@@ -280,7 +280,7 @@ func TestPanic(t *testing.T) {
 			for _, i := range []int{0, 2} {
 				wantUntil(t, clients[i], 2)
 				wantFinished(t, clients[i], true)
-				wantEnd(t, all[i], End)
+				wantEnd(t, all[i], ErrEnd)
 			}
 		})
 	}
@@ -311,7 +311,7 @@ func TestWrittenWithTheLastChunk(t *testing.T) {
 	st := take(t, s.rig, server, l, a)
 	s.work()
 	wantFinished(t, cl, true)
-	if n := wantEnd(t, st, End); n != cl.bytes {
+	if n := wantEnd(t, st, ErrEnd); n != cl.bytes {
 		t.Errorf("%d bytes were written, %d came", n, cl.bytes)
 	}
 }

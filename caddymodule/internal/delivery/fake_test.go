@@ -82,7 +82,7 @@ func (s *stream) Next(j *eventstream.Joiner) (eventstream.Chunk, bool, error) {
 	chunk, next, more, over, err := j.Read(s.log, s.at)
 	s.at = next
 	if over {
-		err = End
+		err = ErrEnd
 	}
 	if s.last != nil {
 		err, s.last = s.last, nil

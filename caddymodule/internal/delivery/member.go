@@ -22,7 +22,7 @@ type Stream interface {
 
 	// Next returns what has to be written now, if anything, and whether there
 	// may be more at once. An error is why the stream ends after that: cleanly
-	// if it is [End].
+	// if it is [ErrEnd].
 	Next(*eventstream.Joiner) (chunk eventstream.Chunk, more bool, err error)
 
 	// LastWords returns what to tell the client if the stream ends for the

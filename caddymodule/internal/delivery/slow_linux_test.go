@@ -50,8 +50,8 @@ func TestParked(t *testing.T) {
 		s.work()
 		wantFinished(t, cl, true)
 		wantFinished(t, slowClient, true)
-		wantEnd(t, fast, End)
-		wantEnd(t, slow, End)
+		wantEnd(t, fast, ErrEnd)
+		wantEnd(t, slow, ErrEnd)
 	})
 }
 
@@ -152,7 +152,7 @@ func TestNoHeartbeatInAChunk(t *testing.T) {
 	if cl.beats > 0 {
 		t.Errorf("%d heartbeats, want none", cl.beats)
 	}
-	wantEnd(t, st, End)
+	wantEnd(t, st, ErrEnd)
 }
 
 // TestPartialWrites has clients with small buffers read big events in small

@@ -94,7 +94,7 @@ func TestTakeJoins(t *testing.T) {
 		l.Close()
 		s.work()
 		wantFinished(t, cl, true)
-		wantEnd(t, st, End)
+		wantEnd(t, st, ErrEnd)
 	})
 }
 
@@ -118,7 +118,7 @@ func TestTakeReadsOn(t *testing.T) {
 	l.Close()
 	s.work()
 	wantFinished(t, cl, true)
-	wantEnd(t, st, End)
+	wantEnd(t, st, ErrEnd)
 }
 
 // TestTakeAfterTheEnd: the stream was told that it is over before its connection
