@@ -101,7 +101,7 @@ type Handler struct {
 	History *History `json:"history,omitempty"`
 
 	// How long a stream may be silent until a comment is sent, which keeps
-	// proxies and clients from giving it up. Default: 15s
+	// proxies and clients from giving it up; 10ms at least. Default: 15s
 	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
 
 	// The reconnection time that clients are told: how long they wait before
