@@ -72,18 +72,7 @@ func TestNodeIsClosed(t *testing.T) {
 // TestNothingLeaksBeforeTheAnswer has a node that was closed while the link was
 // down, and a service that takes its time to say so.
 func TestNothingLeaksBeforeTheAnswer(t *testing.T) {
-	var holding atomic.Bool
-	held := make(chan func(), 1) // answers what was asked
-	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
-		if !holding.Load() || iq.Payload.Attr("node") != "closed" || !strings.HasSuffix(iq.Payload.XMLName.Space, "disco#info") {
-			return false
-		}
-		held <- func() {
-			s.Reply(iq, "<query xmlns='http://jabber.org/protocol/disco#info'><x xmlns='jabber:x:data' type='result'>"+
-				"<field var='pubsub#access_model'><value>whitelist</value></field></x></query>")
-		}
-		return true
-	}})
+	f, holding, held := startReticent(t)
 	f.CreateNode("closed", xmpptest.NodeConfig{Members: []string{"gateway@localhost"}})
 	f.CreateNode("open", xmpptest.NodeConfig{})
 	site := startCaddy(t, f.directive(""))
@@ -197,4 +186,22 @@ func TestClosedWhileCatchingUp(t *testing.T) {
 	f.Publish("news", "2", "<secret xmlns='urn:x'/>")
 	answer()
 	late.wantEnd()
+}
+
+// startReticent starts a service that, while holding is set, takes its time to
+// say that the node "closed" is: until what comes from held is called.
+func startReticent(t *testing.T) (f *fake, holding *atomic.Bool, held chan func()) {
+	t.Helper()
+	holding, held = new(atomic.Bool), make(chan func(), 1)
+	f = startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
+		if !holding.Load() || iq.Payload.Attr("node") != "closed" || !strings.HasSuffix(iq.Payload.XMLName.Space, "disco#info") {
+			return false
+		}
+		held <- func() {
+			s.Reply(iq, "<query xmlns='http://jabber.org/protocol/disco#info'><x xmlns='jabber:x:data' type='result'>"+
+				"<field var='pubsub#access_model'><value>whitelist</value></field></x></query>")
+		}
+		return true
+	}})
+	return f, holding, held
 }

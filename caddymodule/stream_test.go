@@ -224,3 +224,13 @@ func TestLingerKeepsTheSubscription(t *testing.T) {
 		t.Errorf("%d requests to subscribe or unsubscribe", n)
 	}
 }
+
+// TestHeartbeatHasAMinimum: below it, a loop would do nothing else.
+func TestHeartbeatHasAMinimum(t *testing.T) {
+	f := startFake(t, xmpptest.Config{})
+	site := newSite(t)
+	if err := site.tryLoad(f.directive("heartbeat 9ms")); err == nil || !strings.Contains(err.Error(), "heartbeat must be 10ms at least") {
+		t.Errorf("loading it: %v", err)
+	}
+	site.run(f.directive("heartbeat 10ms"))
+}

@@ -229,18 +229,7 @@ func TestOtherRequestsAreNotTaken(t *testing.T) {
 // TestAccessEndsInEveryWay has a node that is closed while streams of it run.
 // The service takes its time to say so.
 func TestAccessEndsInEveryWay(t *testing.T) {
-	var holding atomic.Bool
-	held := make(chan func(), 1) // answers what was asked
-	f := startFake(t, xmpptest.Config{OnIQ: func(s *xmpptest.Session, iq xmpptest.IQ) bool {
-		if !holding.Load() || iq.Payload.Attr("node") != "closed" || !strings.HasSuffix(iq.Payload.XMLName.Space, "disco#info") {
-			return false
-		}
-		held <- func() {
-			s.Reply(iq, "<query xmlns='http://jabber.org/protocol/disco#info'><x xmlns='jabber:x:data' type='result'>"+
-				"<field var='pubsub#access_model'><value>whitelist</value></field></x></query>")
-		}
-		return true
-	}})
+	f, holding, held := startReticent(t)
 	member := []string{"gateway@localhost"}
 	f.CreateNode("told", xmpptest.NodeConfig{NotifyConfig: true, Members: member})
 	f.CreateNode("closed", xmpptest.NodeConfig{Members: member})
